@@ -1,0 +1,1 @@
+"""Restoration of mine surveillance video (dust, fog, night, motion blur)."""

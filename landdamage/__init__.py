@@ -1,0 +1,1 @@
+"""Land damage by mining: imagery in, reviewed polygons and yearly accounts out."""

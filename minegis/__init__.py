@@ -1,0 +1,1 @@
+"""The Django project and the platform both applications stand on."""

@@ -1,0 +1,290 @@
+"""One error tree and ONE table: error code -> HTTP status, severity, zh and en message, hint.
+
+Bodies raise ``MineGISError`` (or a subclass that says which layer failed) with a code of ``TABLE`` and the values that
+fill its message; doors turn it into a problem body, a page notice or a line on the terminal. No Django here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+Severity = Literal["error", "warn"]
+Language = Literal["zh", "en"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a code means to the outside: status for HTTP, both languages for people, a hint that says what to do."""
+
+    status: int
+    zh: str
+    en: str
+    hint_zh: str = ""
+    hint_en: str = ""
+    severity: Severity = "error"
+
+
+def _table() -> dict[str, Entry]:
+    e, w = Entry, "warn"
+    return {
+        # Upload
+        "E-UPL-01": e(460, "文件上传不完整,校验值不一致,请重新上传", "Upload incomplete (checksum differs); upload again",
+                      "检查网络后重新发送该分块或整个文件", "Check the link, then send the chunk or the file again"),
+        "E-UPL-02": e(422, "文件为空", "The file is empty", "请选择含有影像的文件", "Choose a file that holds an image"),
+        "E-UPL-03": e(409, "该影像已存在(景号 {scene})", "This scene already exists (id {scene})",
+                      "直接打开已有影像即可", "Open the existing scene instead"),
+        "E-UPL-04": e(507, "磁盘空间不足(需要 {need},剩余 {free})", "Not enough disk space (needs {need}, {free} left)",
+                      "请联系管理员清理存储", "Ask the administrator to free storage"),
+        "E-UPL-05": e(413, "文件超过上限({limit})", "The file is larger than the limit of {limit}",
+                      "请分幅后上传", "Split the image and upload the parts"),
+        "E-UPL-06": e(409, "上传偏移量不一致(服务器 {expected},请求 {found})",
+                      "Upload offset differs (server {expected}, request {found})",
+                      "先用 HEAD 查询偏移量再续传", "Ask the server for its offset with HEAD, then resume from there"),
+        "E-UPL-07": e(413, "分块超出声明的文件长度", "The chunk runs past the declared length",
+                      "请按声明的长度发送", "Send no more than the declared length"),
+        "E-UPL-08": e(410, "该上传已过期或已取消", "This upload has expired or was cancelled",
+                      "请重新开始上传", "Start the upload again"),
+        "E-UPL-09": e(412, "不支持的 tus 协议版本或请求头缺失:{value}", "Unsupported tus version or missing header: {value}",
+                      "请使用 tus 1.0.0 客户端", "Use a tus 1.0.0 client"),
+        "E-UPL-10": e(423, "该上传正被另一请求写入", "Another request is writing to this upload",
+                      "稍候再试", "Try again in a moment"),
+        # Archives
+        "E-ARC-01": e(422, "压缩包已损坏,无法解压", "Archive is damaged", "请重新打包后上传", "Pack it again and upload"),
+        "E-ARC-02": e(422, "压缩包内含不安全路径或链接,已拒绝", "Archive has unsafe paths or links; refused",
+                      "打包时不要包含绝对路径、上级目录或链接", "Pack without absolute paths, parent folders or links"),
+        "E-ARC-03": e(413, "解压后超过上限({limit} GB)", "Archive expands beyond the limit of {limit} GB",
+                      "请分多个压缩包上传", "Upload several smaller archives"),
+        "E-ARC-04": e(422, "压缩包中没有影像文件(tiff/img/pix)", "No image in the archive (tiff/img/pix)",
+                      "请检查压缩包内容", "Check what the archive holds"),
+        "E-ARC-05": e(422, "缺少 xml / rpb 文件:{value}", "Missing xml / rpb: {value}", "请补齐后上传", "Add the file and upload again"),
+        "E-ARC-06": e(422, "压缩包加密,请提供未加密文件", "Archive is encrypted", "请提供未加密文件", "Send it unencrypted"),
+        # Format
+        "E-FMT-01": e(415, "无法识别的影像格式({value})", "Unknown image format ({value})",
+                      "请提供 GeoTIFF、ERDAS IMG、PCIDSK、ENVI 或 JPEG2000",
+                      "Provide GeoTIFF, ERDAS IMG, PCIDSK, ENVI or JPEG 2000"),
+        "E-FMT-02": e(422, "影像文件损坏,在第 {row} 行读取失败", "Image is corrupt (read failed at row {row})",
+                      "请重新拷贝或重新下载原始文件", "Copy or download the original again"),
+        "E-FMT-03": e(415, "不支持 ECW/MrSID,请转为 GeoTIFF", "ECW/MrSID not supported; convert to GeoTIFF",
+                      "在生产软件中导出为 GeoTIFF", "Export to GeoTIFF in the software that made it"),
+        "E-FMT-04": e(422, "扩展名与内容不符(名为 {name},实为 {value})", "Extension does not match content ({name} is really {value})",
+                      "请改正扩展名或重新导出", "Correct the extension or export again"),
+        "E-FMT-05": e(422, "缺少配套文件({value})", "Companion file missing ({value})",
+                      "请将配套文件一并打包上传", "Pack the companion file with the image"),
+        "E-FMT-06": e(413, "影像过大({value} 像元,上限 {limit})", "Image too large ({value} pixels, limit {limit})",
+                      "请分幅后上传", "Split the image and upload the parts"),
+        # Georeference
+        "E-GEO-01": e(422, "影像没有坐标系,请选择坐标系或附带 .prj", "No coordinate system; choose one or add .prj",
+                      "导出时带上坐标系", "Export it with its coordinate system"),
+        "E-GEO-02": e(422, "L1A 原始影像未正射校正,不能直接解译", "L1A is not orthorectified; cannot be interpreted",
+                      "请先用 RPC 与 DEM 做正射校正", "Orthorectify it with RPC and a DEM first"),
+        "E-GEO-03": e(422, "影像范围不在监测区域内(中心 {value}),请检查坐标系或带号",
+                      "Extent is outside the monitored region (centre {value}); check CRS or zone",
+                      "若确属域外影像,可忽略此提示", "Ignore this if the image really lies elsewhere", w),
+        "E-GEO-04": e(422, "像元大小异常({value} m)", "Pixel size implausible ({value} m)",
+                      "请检查坐标系与仿射参数", "Check the CRS and the geotransform", w),
+        "E-GEO-05": e(422, "影像有旋转或非正方形像元,将重采样", "Rotated or non-square pixels; will be resampled", "", "", w),
+        "E-GEO-06": e(422, "与参考影像套合误差 {value} 像元,超过限差", "Misregistration of {value} px exceeds the limit",
+                      "请重新配准", "Register the image again"),
+        "E-GEO-07": e(422, "与监测区没有重叠", "No overlap with the monitoring area", "", "", w),
+        "E-CRS-01": e(422, "坐标带号与坐标系不一致(横坐标 {value})", "Easting {value} does not fit the CRS zone",
+                      "请核对带号", "Check the zone number"),
+        "E-CRS-02": e(422, "疑似 X/Y 坐标颠倒", "X and Y seem swapped", "请核对坐标次序", "Check the axis order"),
+        "E-CRS-03": e(422, "六位横坐标且无带号,无法确定中央经线", "6-digit easting without zone; central meridian unknown",
+                      "请选择中央经线", "Choose the central meridian"),
+        "E-CRS-04": e(422, "北京54/西安80 坐标须先由测绘部门转换为 CGCS2000", "Beijing-54/Xi'an-80 must be converted to CGCS2000 first",
+                      "请由测绘部门转换", "Have the survey office convert it"),
+        "E-CRS-05": e(422, "独立/地方坐标系,不能使用({value})", "Local or foreign-body CRS cannot be used ({value})",
+                      "请转换为 CGCS2000", "Convert it to CGCS2000"),
+        "E-CRS-06": e(422, "经纬度数值超界({value})", "Degrees out of range ({value})", "请核对坐标系", "Check the CRS"),
+        "E-CRS-07": e(422, "疑似互联网地图偏移(约 260–280 m),请核实", "Looks shifted like an online map (260–280 m)", "", "", w),
+        # Radiometry
+        "E-RAD-01": e(422, "波段数为 {value},至少需要 3 个波段", "Only {value} band(s); at least 3 needed",
+                      "单波段影像仅供存档", "A single-band image can only be archived"),
+        "E-RAD-02": e(422, "数据类型 {value} 不支持", "Data type {value} unsupported",
+                      "请转为 uint8、uint16、int16 或 float32", "Convert to uint8, uint16, int16 or float32"),
+        "E-RAD-03": e(422, "全部像元为 0 或常数", "All pixels are zero or constant", "请检查导出过程", "Check how it was exported"),
+        "E-RAD-04": e(422, "有效像元仅占 {value}%", "Only {value}% valid pixels", "", "", w),
+        "E-RAD-05": e(422, "无法判断波段顺序,请指定", "Band order unknown; please choose",
+                      "上传时或用 --bands 指定,如 B,G,R,N", "Name it on upload or with --bands, e.g. B,G,R,N", w),
+        "E-RAD-06": e(422, "影像已拉伸为 8 位,仅供目视", "Already 8-bit stretched; visual use only",
+                      "解译结果须谨慎使用", "Use the interpretation with care", w),
+        "E-RAD-07": e(422, "缺少波段 {value},以均值代替", "Band {value} is missing; its mean is used instead",
+                      "精度未经验证", "Accuracy is not known for this case", w),
+        # Quality
+        "E-QUA-01": e(422, "云量 {value}% 超过 20%", "Cloud {value}% above 20%", "", "", w),
+        "E-QUA-02": e(422, "雪/阴影覆盖 {value}%", "Snow or shadow {value}%", "", "", w),
+        "E-QUA-03": e(422, "成像日期缺失或不合理({value})", "Acquisition date missing or impossible ({value})",
+                      "请补填成像日期", "Enter the acquisition date", w),
+        "E-QUA-04": e(422, "不在 5–10 月({value}),结果须谨慎", "Outside May-October ({value}); use the result with care", "", "", w),
+        "E-QUA-05": e(422, "镶嵌影像缺少镶嵌线时相信息", "Mosaic without seam-line dates", "", "", w),
+        "E-QUA-06": e(422, "文件名日期与元数据不一致({value})", "Date in name and metadata differ ({value})", "", "", w),
+        # Vectors
+        "E-VEC-01": e(422, "缺少 .shx 或 .dbf 文件", ".shx or .dbf part is missing"),
+        "E-VEC-02": e(422, "属性编码无法识别,请选择 UTF-8 或 GBK", "Attribute encoding unknown; choose UTF-8 or GBK"),
+        "E-VEC-03": e(422, "第 {value} 个图斑自相交", "Polygon no. {value} intersects itself"),
+        "E-VEC-04": e(422, "第 {value} 个图斑为空", "Polygon no. {value} is empty"),
+        "E-VEC-05": e(422, "缺少必填字段:{value}", "Required field missing: {value}"),
+        "E-VEC-06": e(422, "图斑重叠,共 {value} m²", "Polygons overlap, {value} m² in all"),
+        "E-VEC-07": e(422, "几何类型不是面", "Geometry is not polygonal"),
+        "E-VEC-08": e(422, "文件中没有记录", "The file has no records"),
+        "E-VEC-09": e(422, "字段名编码损坏(中文字段名被截断),请改用英文字段名", "A column name is cut in mid-character; use ASCII names"),
+        # Model choice
+        "E-MOD-01": e(422, "找不到模型 {value}", "No model named {value}",
+                      "用 --model 指定已有模型:{known}", "Choose one of: {known}"),
+        "E-MOD-02": e(422, "影像分辨率 {value} m 超出模型适用范围({low}–{high} m)",
+                      "Ground sampling distance {value} m is outside the model's range ({low}-{high} m)",
+                      "结果须谨慎使用", "Use the result with care", w),
+        "E-MOD-03": e(500, "模型文件损坏或与说明不符({value})", "Model file is damaged or differs from its card ({value})",
+                      "请重新安装模型文件", "Install the model file again"),
+        "E-MOD-04": e(422, "影像缺少模型所需波段 {value}", "The image lacks band {value}, which the model needs",
+                      "请换用其他模型或补充波段", "Choose another model or supply the band"),
+        # Jobs
+        "E-JOB-01": e(409, "任务当前状态为 {state},不能执行此操作", "The job is {state}; this cannot be done now"),
+        "E-JOB-02": e(500, "任务尝试 {value} 次仍未完成(工作进程多次中断)",
+                      "The job did not finish in {value} attempts (its worker died each time)",
+                      "可能内存不足,请联系管理员", "Memory may be short; ask the administrator"),
+        "E-JOB-03": e(409, "该任务已由另一工作进程接管", "Another worker has taken over this job"),
+        "E-JOB-04": e(409, "任务已取消", "The job was cancelled"),
+        "E-JOB-05": e(500, "任务因内部错误失败({value})", "The job failed with an internal error ({value})",
+                      "请将任务编号告知管理员", "Give the job number to the administrator"),
+        # Doors
+        "E-API-01": e(400, "请求内容有误", "The request is not valid", "请按提示改正字段", "Correct the fields named"),
+        "E-API-02": e(401, "请先登录", "Sign in first", "", ""),
+        "E-API-03": e(403, "没有权限执行此操作", "You may not do this", "请联系管理员开通权限", "Ask the administrator for the role"),
+        "E-API-04": e(404, "没有找到", "Not found", "可能已删除或不在您的辖区", "It may be deleted or outside your region"),
+        "E-API-05": e(405, "不支持的请求方法", "Method not allowed"),
+        "E-API-06": e(409, "内容已被他人修改,请刷新后重试", "Somebody changed this meanwhile; reload and try again"),
+        "E-API-07": e(429, "请求过于频繁", "Too many requests", "稍候再试", "Try again in a moment"),
+        "E-API-08": e(415, "不支持的内容类型", "Unsupported media type"),
+        "E-API-09": e(500, "服务器内部错误", "Internal server error", "请将时间与编号告知管理员", "Give the time and number to the administrator"),
+        "E-API-10": e(406, "无法提供所请求的格式", "The requested format cannot be provided"),
+    }
+
+
+TABLE: MappingProxyType[str, Entry] = MappingProxyType(_table())
+
+
+class _Values(dict[str, Any]):
+    """Message values; a value nobody gave shows as an ellipsis rather than hiding the message behind a KeyError."""
+
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+def message(code: str, language: Language, **values: Any) -> str:
+    """The message of a code in one language, filled with values.
+
+    Raises:
+        KeyError: the code is not in the table.
+    """
+    entry = TABLE[code]
+    return (entry.zh if language == "zh" else entry.en).format_map(_Values(values))
+
+
+def hint(code: str, language: Language, **values: Any) -> str:
+    """What to do about a code, in one language; empty when the message says it all."""
+    entry = TABLE[code]
+    return (entry.hint_zh if language == "zh" else entry.hint_en).format_map(_Values(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fault found by a check: reported together with all others, never raised one by one."""
+
+    code: str
+    field: str = ""
+    values: dict[str, Any] = dataclasses.field(default_factory=dict)
+    severity_override: Severity | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """``error`` stops the file, ``warn`` restricts it."""
+        return self.severity_override or TABLE[self.code].severity
+
+    def as_dict(self) -> dict[str, Any]:
+        """Both languages, ready for JSON: code, severity, field, value, message_zh/en, hint_zh/en."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "field": self.field,
+            "values": {k: str(v) for k, v in self.values.items()},
+            "message_zh": message(self.code, "zh", **self.values),
+            "message_en": message(self.code, "en", **self.values),
+            "hint_zh": hint(self.code, "zh", **self.values),
+            "hint_en": hint(self.code, "en", **self.values),
+        }
+
+
+class MineGISError(Exception):
+    """Root of the tree: a coded failure that a door can explain in both languages."""
+
+    def __init__(self, code: str, **values: Any) -> None:
+        if code not in TABLE:
+            raise KeyError(f"{code} is not in the error table")
+        self.code = code
+        self.values = values
+        super().__init__(f"{code}: {message(code, 'en', **values)}")
+
+    @property
+    def status(self) -> int:
+        """HTTP status of the code."""
+        return TABLE[self.code].status
+
+    def message(self, language: Language) -> str:
+        """The message in one language."""
+        return message(self.code, language, **self.values)
+
+    def hint(self, language: Language) -> str:
+        """The remedy in one language."""
+        return hint(self.code, language, **self.values)
+
+    def finding(self) -> Finding:
+        """The same fault as an entry of a report."""
+        return Finding(self.code, values=self.values)
+
+
+class UploadError(MineGISError):
+    """A file did not arrive as it was sent."""
+
+
+class SceneError(MineGISError):
+    """An image cannot be used: format, georeference or radiometry."""
+
+
+class ModelError(MineGISError):
+    """A model is missing, damaged or does not fit the image."""
+
+
+class JobError(MineGISError):
+    """Long work cannot go on."""
+
+
+class AttemptLostError(JobError):
+    """This attempt is no longer the owner of its job: it may neither renew nor write."""
+
+    def __init__(self) -> None:
+        super().__init__("E-JOB-03")
+
+
+class JobCancelledError(JobError):
+    """A person cancelled the job; the work stops at the next safe point."""
+
+    def __init__(self) -> None:
+        super().__init__("E-JOB-04")
+
+
+class ForbiddenError(MineGISError):
+    """The user may not do this."""
+
+    def __init__(self) -> None:
+        super().__init__("E-API-03")
+
+
+class ConflictError(MineGISError):
+    """Somebody else changed the object first."""
+
+    def __init__(self) -> None:
+        super().__init__("E-API-06")
