@@ -1,0 +1,19 @@
+"""Fixtures every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of public test material (``$MINEGIS_DATA``, else ``shared/data`` beside the clone); skips when absent."""
+    folder = Path(os.environ.get("MINEGIS_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "land").is_dir():
+        pytest.skip(f"public test material not found at {folder}; set MINEGIS_DATA to its folder")
+    return folder
