@@ -1,0 +1,1 @@
+"""People, roles, regional memberships, and the one queryset every door uses."""

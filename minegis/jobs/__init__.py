@@ -1,0 +1,1 @@
+"""Long work: state in the row, heartbeat, fenced attempts, progress, cancel, resume."""

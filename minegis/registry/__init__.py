@@ -1,0 +1,1 @@
+"""Regions and mines: where things are and whom they belong to."""

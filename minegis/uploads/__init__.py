@@ -1,0 +1,1 @@
+"""Resumable, checksummed uploads (tus 1.0)."""
