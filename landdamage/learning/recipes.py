@@ -1,0 +1,118 @@
+"""The shipped models' recipes: data, network, schedule; everything a run needs to be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from landdamage.learning import sentinel
+from landdamage.learning.scenes import Sampling, Scene
+
+LoadSets = Callable[["Folders"], tuple[list[Scene], list[Scene]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where data lies: ``cache`` for what is rendered, ``data`` for public material (its ``land`` folder)."""
+
+    cache: Path
+    data: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Part of a run with one tile size, until ``end`` (share of the run)."""
+
+    end: float
+    tile: int
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a shipped model is trained.
+
+    Attributes:
+        model: name of the weights.
+        bands: order of the input.
+        gsd_m: sampling distance of the training scenes.
+        load: (folders) -> training scenes, validation scenes.
+        sampling: how tiles are drawn.
+        stages: small tiles first (many different ones), the inference tile last.
+        steps: optimiser steps.
+        trained_on: for the card.
+        limits: for the card.
+    """
+
+    model: str
+    bands: tuple[str, ...]
+    gsd_m: float
+    load: LoadSets
+    sampling: Sampling
+    stages: tuple[Stage, ...]
+    steps: int
+    trained_on: str
+    limits: str
+    optional_bands: tuple[str, ...] = ()
+    network: str = "se-cot-dl"
+    backbone: str = "mobilenetv2"
+    switches: dict[str, object] = field(default_factory=dict)
+    learning_rate: float = 1e-3
+    seed: int = 1
+
+    @property
+    def tile(self) -> int:
+        """Window size for inference."""
+        return self.stages[-1].tile
+
+    def stage(self, progress: float) -> Stage:
+        """The stage at a share 0-1 of the run."""
+        return next((stage for stage in self.stages if progress < stage.end), self.stages[-1])
+
+
+DISTRICTS = 36
+VALIDATION_DISTRICTS = 3
+
+
+def _simulated(folders: Folders) -> tuple[list[Scene], list[Scene]]:
+    from landdamage.learning import simulated  # rendering needs the simulation, the ten-metre recipe does not
+
+    train = simulated.load_scenes(simulated.TRAIN_SEEDS[:DISTRICTS], folders.cache, processes=2)
+    validation = simulated.load_scenes(simulated.VALIDATION_SEEDS[:VALIDATION_DISTRICTS], folders.cache, processes=2)
+    return train, validation[:: len(simulated.YEARS) - 1]
+
+
+def _sentinel(folders: Folders) -> tuple[list[Scene], list[Scene]]:
+    splits = sentinel.load_scenes(folders.data / "tailings_s2")
+    return splits["train"], splits["val"]
+
+
+RECIPES = MappingProxyType(
+    {
+        "2m": Recipe(
+            model="se-cot-dl-mnv2-2m",
+            bands=("B", "G", "R", "N"),
+            optional_bands=("N",),
+            gsd_m=2.0,
+            load=_simulated,
+            sampling=Sampling(gsd_range_m=(1.0, 4.0), droppable=(3,)),
+            stages=(Stage(0.75, 256, 8), Stage(1.0, 512, 4)),
+            steps=6000,
+            trained_on="simulated mining districts only (landdamage.simulation)",
+            limits="never saw a real image; real scenes at 2 m are outside what is known",
+        ),
+        "10m": Recipe(
+            model="se-cot-dl-mnv2-10m",
+            bands=("B", "G", "R"),
+            gsd_m=10.0,
+            load=_sentinel,
+            sampling=Sampling(gsd_range_m=(6.0, 20.0), native_share=0.5, class_share=0.6),
+            stages=(Stage(1.0, 256, 8),),
+            steps=3000,
+            trained_on="tailings_s2: Sentinel-2 scenes of mines, seven classes outlined by eye, split by overlap group",
+            limits="labels were outlined by eye and never checked in the field; stockpile is the weakest class",
+        ),
+    }
+)

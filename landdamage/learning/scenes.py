@@ -1,0 +1,142 @@
+"""Labelled scenes in memory (or mapped from disk) and random training tiles drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from landdamage.imagery.radiometry import Stretch
+from landdamage.learning.augment import Image, Labels, Mask, Photometry, flip_and_turn, photometry, rescale
+from landdamage.taxonomy import IGNORE
+
+CENTRE_STRIDE = 8  # every eighth pixel is enough to find places of a class
+NEAR_NATIVE = 0.15  # relative spread of the sampling distance of tiles drawn near the scene's own
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One labelled image.
+
+    Attributes:
+        name: unique within a set.
+        group: scenes of one group lie on the same ground and never part between training and validation.
+        pixels: (C,H,W) digital numbers.
+        labels: (H,W) uint8, 255 = not observed.
+        valid: (H,W) bool.
+        stretch: of the whole scene.
+        gsd_m: ground sampling distance in metres.
+    """
+
+    name: str
+    group: str
+    pixels: NDArray[Any]
+    labels: Labels
+    valid: Mask
+    stretch: Stretch
+    gsd_m: float
+
+    def network_input(self) -> Image:
+        """The whole scene, normalised: (C,H,W) float32."""
+        return self.stretch.network_input(np.asarray(self.pixels), np.asarray(self.valid))
+
+
+def crop(scene: Scene, row: int, column: int, side: int) -> tuple[Image, Labels, Mask]:
+    """Normalised square window; whatever lies outside the scene is invalid and 255.
+
+    Args:
+        scene: source.
+        row: top edge, may be negative.
+        column: left edge, may be negative.
+        side: height and width in pixels.
+    """
+    height, width = scene.labels.shape
+    top, left = max(row, 0), max(column, 0)
+    bottom, right = min(row + side, height), min(column + side, width)
+    inside = np.s_[top - row : bottom - row, left - column : right - column]
+    image = np.zeros((scene.pixels.shape[0], side, side), np.float32)
+    labels = np.full((side, side), IGNORE, np.uint8)
+    valid = np.zeros((side, side), bool)
+    valid[inside] = scene.valid[top:bottom, left:right]
+    labels[inside] = scene.labels[top:bottom, left:right]
+    image[(slice(None), *inside)] = scene.stretch.network_input(
+        np.asarray(scene.pixels[:, top:bottom, left:right]), valid[inside]
+    )
+    labels[~valid] = IGNORE
+    return image, labels, valid
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tiles are drawn.
+
+    Attributes:
+        gsd_range_m: sampling distances to be learned, metres.
+        native_share: share of tiles near the scene's own sampling distance; the rest spread over the range.
+        class_share: share of tiles centred on a class drawn uniformly; the rest lie anywhere.
+        droppable: band indexes the network must do without at times.
+        photometry: strengths.
+    """
+
+    gsd_range_m: tuple[float, float]
+    native_share: float = 0.6
+    class_share: float = 0.4
+    droppable: tuple[int, ...] = ()
+    photometry: Photometry = field(default_factory=Photometry)
+
+
+class TileSource:
+    """Draws augmented training tiles; a batch depends on nothing but its seed."""
+
+    def __init__(self, scenes: Sequence[Scene], sampling: Sampling) -> None:
+        if not scenes:
+            raise ValueError("no scenes to draw from")
+        self.scenes, self.sampling = scenes, sampling
+        self._places: dict[int, list[tuple[int, NDArray[np.int32]]]] = {}
+        for index, scene in enumerate(scenes):
+            coarse = np.asarray(scene.labels[::CENTRE_STRIDE, ::CENTRE_STRIDE])
+            for class_id in np.unique(coarse[coarse != IGNORE]):
+                where = np.argwhere(coarse == class_id).astype(np.int32) * CENTRE_STRIDE
+                self._places.setdefault(int(class_id), []).append((index, where))
+
+    def draw(self, rng: np.random.Generator, side: int) -> tuple[Image, Labels]:
+        """One tile: image (C,side,side) float32 and labels (side,side) uint8."""
+        scene, row, column = self._centre(rng)
+        window = max(8, round(side * self._gsd(rng, scene) / scene.gsd_m))
+        half = window // 2
+        row += int(rng.integers(-half // 2, half // 2 + 1))
+        column += int(rng.integers(-half // 2, half // 2 + 1))
+        height, width = scene.labels.shape
+        row = int(np.clip(row - half, min(0, height - window), max(0, height - window)))
+        column = int(np.clip(column - half, min(0, width - window), max(0, width - window)))
+        image, labels, valid = rescale(*crop(scene, row, column, window), side)
+        image, labels, valid = flip_and_turn(rng, image, labels, valid)
+        return photometry(rng, image, valid, self.sampling.photometry, self.sampling.droppable), labels
+
+    def batch(self, seed: tuple[int, ...], size: int, side: int) -> tuple[Tensor, Tensor]:
+        """``size`` tiles: (N,C,side,side) float32 and (N,side,side) int64."""
+        rng = np.random.default_rng(seed)
+        images, labels = zip(*(self.draw(rng, side) for _ in range(size)), strict=True)
+        return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(labels)).long()
+
+    def _centre(self, rng: np.random.Generator) -> tuple[Scene, int, int]:
+        if rng.random() < self.sampling.class_share:
+            class_id = list(self._places)[rng.integers(len(self._places))]
+            holders = self._places[class_id]
+            index, where = holders[rng.integers(len(holders))]
+            row, column = where[rng.integers(len(where))]
+            return self.scenes[index], int(row), int(column)
+        scene = self.scenes[rng.integers(len(self.scenes))]
+        height, width = scene.labels.shape
+        return scene, int(rng.integers(height)), int(rng.integers(width))
+
+    def _gsd(self, rng: np.random.Generator, scene: Scene) -> float:
+        low, high = self.sampling.gsd_range_m
+        if rng.random() < self.sampling.native_share:
+            return scene.gsd_m * float(np.exp(rng.uniform(-NEAR_NATIVE, NEAR_NATIVE)))
+        return float(np.exp(rng.uniform(np.log(low), np.log(high))))

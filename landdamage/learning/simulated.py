@@ -1,0 +1,75 @@
+"""Training scenes from simulated districts, rendered once and kept on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from landdamage.imagery.radiometry import Stretch
+from landdamage.learning.scenes import Scene
+from landdamage.simulation import District
+
+TRAIN_SEEDS = range(1000, 2000)
+VALIDATION_SEEDS = range(5000, 6000)
+TEST_SEEDS = range(9000, 10000)
+SIZE = 2048
+GSD_M = 2.0
+YEARS = (2021, 2022, 2023)
+
+
+def load_scenes(
+    seeds: Iterable[int], cache: Path, years: Sequence[int] = YEARS, *, size: int = SIZE, processes: int = 1
+) -> list[Scene]:
+    """Every year of every district as a scene, bands B, G, R, N, mapped from ``cache`` (rendered there if missing).
+
+    Args:
+        seeds: of the districts; all years of one seed form one group.
+        cache: folder of ``SEED-SIZE/YEAR-{pixels,labels,valid}.npy``.
+        years: to render.
+        size: height and width of a district in pixels of 2 m.
+        processes: districts rendered at a time.
+    """
+    seeds = list(seeds)
+    render = partial(render_district, cache=cache, years=tuple(years), size=size)
+    missing = [seed for seed in seeds if not (_folder(cache, seed, size) / "done.json").exists()]
+    if missing and processes > 1:
+        with ProcessPoolExecutor(processes) as pool:
+            list(tqdm(pool.map(render, missing), total=len(missing), desc="districts", disable=None))
+    else:
+        for seed in tqdm(missing, desc="districts", disable=None):
+            render(seed)
+    return [_map_scene(_folder(cache, seed, size), seed, year) for seed in seeds for year in years]
+
+
+def render_district(seed: int, cache: Path, years: tuple[int, ...] = YEARS, size: int = SIZE) -> None:
+    """Render one district into the cache; ``done.json`` (the stretches) is written last."""
+    folder = _folder(cache, seed, size)
+    folder.mkdir(parents=True, exist_ok=True)
+    district = District(seed, size=size, gsd=GSD_M, years=years)
+    stretches = {}
+    for year in years:
+        scene = district.render(year)
+        np.save(folder / f"{year}-pixels.npy", scene.pixels)
+        np.save(folder / f"{year}-labels.npy", scene.labels)
+        np.save(folder / f"{year}-valid.npy", scene.valid)
+        stretches[str(year)] = Stretch.from_pixels(scene.pixels, scene.valid).as_lists()
+    (folder / "done.json").write_text(json.dumps(stretches), "utf-8")
+
+
+def _folder(cache: Path, seed: int, size: int) -> Path:
+    return cache / f"{seed}-{size}"
+
+
+def _map_scene(folder: Path, seed: int, year: int) -> Scene:
+    stretch = json.loads((folder / "done.json").read_text("utf-8"))[str(year)]
+    pixels, labels, valid = (
+        np.load(folder / f"{year}-{part}.npy", mmap_mode="r") for part in ("pixels", "labels", "valid")
+    )
+    stretched = Stretch(np.array(stretch["low"]), np.array(stretch["high"]))
+    return Scene(f"{seed}-{year}", str(seed), pixels, labels, valid, stretched, GSD_M)

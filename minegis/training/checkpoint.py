@@ -1,0 +1,93 @@
+"""Weights as safetensors with a JSON card beside them that names their SHA-256; nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from minegis.errors import ModelError
+
+Card = dict[str, Any]
+
+
+def save(path: Path, state_dict: Mapping[str, Tensor], card: Card, *, dtype: torch.dtype | None = None) -> Card:
+    """Write ``X.safetensors`` and its card ``X.json``; each file appears whole or not at all.
+
+    Args:
+        path: the weights' file; its suffix becomes ``.safetensors``.
+        state_dict: tensors by name.
+        card: what the model is; ``weights_sha256`` is set here.
+        dtype: store floating tensors in this type (half precision halves the file); None keeps theirs.
+
+    Returns:
+        The card as written.
+    """
+    path = path.with_suffix(".safetensors")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        name: (t.to(dtype) if dtype and t.is_floating_point() else t).detach().cpu().contiguous()
+        for name, t in state_dict.items()
+    }
+    weights = safetensors.torch.save(tensors)
+    written = {**card, "weights_sha256": hashlib.sha256(weights).hexdigest()}
+    _replace(path, weights)
+    _replace(card_path(path), (json.dumps(written, ensure_ascii=False, indent=2) + "\n").encode())
+    return written
+
+
+def load(path: Path) -> tuple[dict[str, Tensor], Card]:
+    """Read weights and card, verifying that the card's SHA-256 is that of the weights.
+
+    Returns:
+        Tensors by name, as stored (``load_state_dict`` converts the type), and the card.
+
+    Raises:
+        ModelError: E-MOD-03 if a file is missing or unreadable, or the weights are not those the card names.
+    """
+    path = path.with_suffix(".safetensors")
+    card = load_card(path)
+    try:
+        weights = path.read_bytes()
+    except OSError as error:
+        raise ModelError("E-MOD-03", value=path.name) from error
+    if hashlib.sha256(weights).hexdigest() != card["weights_sha256"]:
+        raise ModelError("E-MOD-03", value=path.name)
+    try:
+        return safetensors.torch.load(weights), card
+    except safetensors.SafetensorError as error:
+        raise ModelError("E-MOD-03", value=path.name) from error
+
+
+def load_card(path: Path) -> Card:
+    """Read the card of a weights' file without reading the weights.
+
+    Raises:
+        ModelError: E-MOD-03 if the card is missing, no JSON object, or names no SHA-256.
+    """
+    file = card_path(path)
+    try:
+        card = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError("E-MOD-03", value=file.name) from error
+    if not isinstance(card, dict) or not isinstance(card.get("weights_sha256"), str):
+        raise ModelError("E-MOD-03", value=file.name)
+    return card
+
+
+def card_path(path: Path) -> Path:
+    """Where the card of a weights' file lies."""
+    return path.with_suffix(".json")
+
+
+def _replace(path: Path, content: bytes) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    partial.replace(path)
