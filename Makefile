@@ -1,0 +1,41 @@
+# Everything goes through minegis/local, which runs on the system's Python before any virtual environment exists.
+PYTHON ?= python3
+LOCAL := $(PYTHON) -m minegis.local
+VENV := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help demo stop test lint bench train setup lock format clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## set up, start everything, run the demonstration; DETACH=1 returns once ready, PORT=8000 is tried first
+	@$(LOCAL) demo $(if $(DETACH),--detach)
+
+stop: ## end what demo started, and nothing else
+	@$(LOCAL) stop
+
+test: ## the whole test suite; PYTEST_ARGS="-k name" narrows it
+	@$(LOCAL) test $(PYTEST_ARGS)
+
+lint: ## every static check
+	@$(LOCAL) lint
+
+bench: ## the benchmark tables
+	@$(LOCAL) setup --dev
+	@for table in benchmarks/bench_*.py; do echo "== $$table"; $(VENV) $$table || exit 1; done
+
+train: ## train the shipped model again from its recipe
+	@$(LOCAL) setup
+	@$(VENV) manage.py train
+
+setup: ## packages and .venv only, with the development tools
+	@$(LOCAL) setup --dev
+
+lock: ## pin what is installed in .venv
+	@$(VENV) -m minegis.local.lock
+
+format: ## let ruff rewrite the sources
+	@$(VENV) -m ruff check --fix --quiet . ; $(VENV) -m ruff format .
+
+clean: ## stop, then delete .venv, caches and var/ with all of the demonstration's data
+	@$(LOCAL) clean
