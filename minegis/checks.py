@@ -8,7 +8,8 @@ from typing import Any
 import rasterio
 from django.conf import settings
 from django.contrib.gis.gdal import gdal_version
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, register
 
 from minegis import units
 
@@ -34,7 +35,11 @@ def one_libgdal(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 def true_areas(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """The area function must reproduce the reference square to 0.5 m²."""
     wrong = units.self_test()
-    return [Error(f"Areas cannot be trusted: {wrong}.", hint="Reinstall pyproj and shapely.", id="minegis.E002")] if wrong else []
+    return (
+        [Error(f"Areas cannot be trusted: {wrong}.", hint="Reinstall pyproj and shapely.", id="minegis.E002")]
+        if wrong
+        else []
+    )
 
 
 @register("storage")
@@ -45,5 +50,11 @@ def free_disk(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     if free < MIN_FREE_BYTES:
-        return [Warning(f"Only {free / 2**30:.1f} GiB left for uploads.", hint="Free space or move MINEGIS_STORAGE.", id="minegis.W001")]
+        return [
+            checks.Warning(
+                f"Only {free / 2**30:.1f} GiB left for uploads.",
+                hint="Free space or move MINEGIS_STORAGE.",
+                id="minegis.W001",
+            )
+        ]
     return []

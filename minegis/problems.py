@@ -96,7 +96,7 @@ class ProblemMiddleware:
             code, status, values = "E-API-03", 403, {}
         else:
             number = uuid.uuid4().hex[:8]
-            log.exception("unhandled failure %s at %s", number, request.path)
+            log.error("unhandled failure %s at %s", number, request.path, exc_info=exc)
             code, status, values = "E-API-09", 500, {}
         body = problem(code, status, **values)
         if number:

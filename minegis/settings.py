@@ -44,7 +44,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_SSL_REDIRECT = HTTPS and env.bool("SSL_REDIRECT", default=True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
 X_FRAME_OPTIONS = "DENY"
-# Nothing is ever loaded from another host; styles carry inline attributes because Leaflet positions its panes with them.
+# Nothing is ever loaded from another host; inline style attributes are allowed because Leaflet positions its panes so.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -148,7 +148,13 @@ DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 _celery_redis = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1)
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "minegis"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "minegis",
+    }
+}
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Celery owns only delivery; the job row owns the truth.
@@ -172,8 +178,16 @@ CELERY_BEAT_SCHEDULE = {
     "expire-uploads": {"task": "minegis.uploads.tasks.expire", "schedule": 3600.0},
 }
 JOB_KINDS = {
-    "ingest": {"handler": "landdamage.tasks.ingest", "queue": "cpu"},
-    "interpret": {"handler": "landdamage.tasks.interpret", "queue": "gpu"},
+    "ingest": {
+        "handler": "landdamage.tasks.ingest",
+        "queue": "cpu",
+        "on_end": "landdamage.services.scenes.ingest_job_ended",
+    },
+    "interpret": {
+        "handler": "landdamage.tasks.interpret",
+        "queue": "gpu",
+        "on_end": "landdamage.services.runs.run_job_ended",
+    },
 }
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)
 JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", default=3)
@@ -244,10 +258,16 @@ LEAFLET_CONFIG = {
 # API
 # ---------------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["knox.auth.TokenAuthentication", "rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "knox.auth.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PAGINATION_CLASS": "minegis.pagination.PageNumberPagination",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend", "rest_framework.filters.OrderingFilter"],
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "rest_framework.filters.OrderingFilter",
+    ],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],

@@ -1,4 +1,4 @@
-"""Areas and their units: one ellipsoidal area on CGCS2000, integer cm² atoms, hm² / mu / km², closing of rounded tables.
+"""Areas and units: one ellipsoidal area on CGCS2000, integer cm² atoms, hm² / mu / km², closing of rounded tables.
 
 Everything reported is a sum of integer cm²; each piece is measured once and rounded once, so sums agree exactly
 however the pieces are grouped. No Django here.

@@ -69,7 +69,9 @@ class InterpretationRun(models.Model):
         verbose_name_plural = _("interpretation runs")
         ordering = ["-created_at"]
         constraints = [
-            models.UniqueConstraint(fields=["scene"], condition=models.Q(is_current=True), name="one_current_run_per_scene"),
+            models.UniqueConstraint(
+                fields=["scene"], condition=models.Q(is_current=True), name="one_current_run_per_scene"
+            ),
             models.CheckConstraint(
                 condition=models.Q(is_current=False) | models.Q(state="succeeded"), name="current_run_has_succeeded"
             ),
@@ -101,7 +103,9 @@ class Patch(models.Model):
     patch_id = models.BigAutoField(primary_key=True)
     run = models.ForeignKey(InterpretationRun, models.CASCADE, related_name="patches", verbose_name=_("run"))
     class_code = models.CharField(_("class"), max_length=20, choices=[(c.code, c.en) for c in taxonomy.ALL_CLASSES])
-    damage_kind = models.CharField(_("damage kind"), max_length=10, choices=[(k.code, k.en) for k in taxonomy.DAMAGE_KINDS])
+    damage_kind = models.CharField(
+        _("damage kind"), max_length=10, choices=[(k.code, k.en) for k in taxonomy.DAMAGE_KINDS]
+    )
     water_origin = models.CharField(_("water origin"), max_length=14, choices=WaterOrigin.choices, blank=True)
     geom = models.MultiPolygonField(_("outline"), srid=SRID)
     area_cm2 = models.BigIntegerField(_("area (cm²)"))
@@ -109,8 +113,12 @@ class Patch(models.Model):
     confidence_p5 = models.FloatField(_("confidence, 5 % quantile"))
     margin = models.FloatField(_("margin to the second class"))
     source = models.CharField(_("source"), max_length=8, choices=Source.choices, default=Source.MODEL)
-    mine = models.ForeignKey(Mine, models.SET_NULL, null=True, blank=True, related_name="patches", verbose_name=_("mine"))
-    region = models.ForeignKey(Region, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("region"))
+    mine = models.ForeignKey(
+        Mine, models.SET_NULL, null=True, blank=True, related_name="patches", verbose_name=_("mine")
+    )
+    region = models.ForeignKey(
+        Region, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("region")
+    )
     version = models.PositiveIntegerField(_("version"), default=1)
 
     objects = PatchQuerySet.as_manager()
@@ -127,7 +135,9 @@ class Patch(models.Model):
                 condition=models.Q(damage_kind__in=list(taxonomy.DAMAGE_KIND_BY_CODE)), name="patch_damage_kind_known"
             ),
             models.CheckConstraint(
-                condition=models.Q(class_code="water", water_origin__in=["pit_water", "tailings_water", "natural", "unknown"])
+                condition=models.Q(
+                    class_code="water", water_origin__in=["pit_water", "tailings_water", "natural", "unknown"]
+                )
                 | (~models.Q(class_code="water") & models.Q(water_origin="")),
                 name="patch_water_origin_for_water_only",
             ),

@@ -20,7 +20,9 @@ class SceneQuerySet(RegionScopedQuerySet):
     """Scenes: a field uploader sees their own, everybody else those of their regions."""
 
     owner_path: ClassVar[str | None] = "uploader"
-    reader_roles: ClassVar[frozenset[str] | None] = frozenset(set(Role.values) - {Role.UPLOADER.value, Role.AUDITOR.value})
+    reader_roles: ClassVar[frozenset[str] | None] = frozenset(
+        set(Role.values) - {Role.UPLOADER.value, Role.AUDITOR.value}
+    )
 
 
 class Scene(models.Model):
@@ -49,12 +51,18 @@ class Scene(models.Model):
     bytes = models.BigIntegerField(_("bytes"))
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.CHECKING)
     secrecy = models.CharField(_("secrecy"), max_length=10, choices=Secrecy.choices, default=Secrecy.INTERNAL)
-    region = models.ForeignKey(Region, models.PROTECT, null=True, blank=True, related_name="scenes", verbose_name=_("region"))
+    region = models.ForeignKey(
+        Region, models.PROTECT, null=True, blank=True, related_name="scenes", verbose_name=_("region")
+    )
     uploader = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="scenes", verbose_name=_("uploader")
     )
-    upload = models.OneToOneField(Upload, models.SET_NULL, null=True, blank=True, related_name="scene", verbose_name=_("upload"))
-    ingest_job = models.ForeignKey(Job, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("ingest job"))
+    upload = models.OneToOneField(
+        Upload, models.SET_NULL, null=True, blank=True, related_name="scene", verbose_name=_("upload")
+    )
+    ingest_job = models.ForeignKey(
+        Job, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("ingest job")
+    )
     uploaded_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
 
     satellite = models.CharField(_("satellite"), max_length=20, blank=True)
@@ -85,7 +93,8 @@ class Scene(models.Model):
         indexes = [models.Index(fields=["-acquired_on", "-uploaded_at"]), models.Index(fields=["state"])]
         constraints = [
             models.CheckConstraint(
-                condition=~models.Q(state__in=["ready", "restricted"]) | ~models.Q(cog_sha256=""), name="usable_scene_has_a_cog"
+                condition=~models.Q(state__in=["ready", "restricted"]) | ~models.Q(cog_sha256=""),
+                name="usable_scene_has_a_cog",
             )
         ]
 

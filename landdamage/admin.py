@@ -1,0 +1,42 @@
+"""Admin pages: read-only views of what the platform made."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from landdamage.models import InterpretationRun, Scene
+
+
+class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+    """Administrators look, they make no data decisions (four eyes)."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nothing is added here."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nothing is changed here."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nothing is deleted here."""
+        return False
+
+
+@admin.register(Scene)
+class SceneAdmin(ReadOnlyAdmin):
+    """Scenes."""
+
+    list_display = ("file_name", "state", "satellite", "acquired_on", "gsd_m", "region", "uploader", "uploaded_at")
+    list_filter = ("state", "satellite", "region")
+    search_fields = ("file_name", "sha256")
+    exclude = ("footprint",)
+
+
+@admin.register(InterpretationRun)
+class InterpretationRunAdmin(ReadOnlyAdmin):
+    """Interpretation runs."""
+
+    list_display = ("scene", "year", "state", "is_current", "model_name", "created_at", "finished_at")
+    list_filter = ("state", "year", "model_name")

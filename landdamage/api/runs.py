@@ -1,0 +1,174 @@
+"""Interpretation runs over HTTP: state, areas, patches as GeoJSON, delivery files."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import django_filters
+from django.db import connection
+from django.db.models import QuerySet
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from minegis.access.permissions import require
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from landdamage import selectors, taxonomy
+from landdamage.api import tiles
+from landdamage.api.serializers import AreaSerializer, PatchSerializer, RunSerializer
+from landdamage.models import InterpretationRun, Patch
+from landdamage.services import delivery
+from landdamage.services.runs import raster_path
+
+MOST_PATCHES = 5000  # of one map view: more is unreadable there, and the largest are the ones that matter
+
+
+class RunFilter(django_filters.FilterSet):
+    """Filters of the list."""
+
+    class Meta:
+        model = InterpretationRun
+        fields = ("scene", "year", "state", "is_current")
+
+
+# Simplified to about a third of a screen pixel of the zoom level, by PostGIS, in one statement.
+_GEOJSON_SQL = """
+SELECT coalesce(json_agg(json_build_object(
+    'type', 'Feature', 'id', patch_id,
+    'geometry', ST_AsGeoJSON(coalesce(ST_SimplifyPreserveTopology(geom, %(tolerance)s), geom), 6)::json,
+    'properties', json_build_object(
+        'id', patch_id, 'class_code', class_code, 'damage_kind', damage_kind, 'water_origin', water_origin,
+        'area_m2', round(area_cm2 / 10000.0, 2), 'confidence', round(confidence::numeric, 4),
+        'confidence_p5', round(confidence_p5::numeric, 4), 'margin', round(margin::numeric, 4))
+)), '[]'::json)::text
+FROM (
+    SELECT * FROM landdamage_patch
+    WHERE run_id = %(run)s AND geom && ST_MakeEnvelope(%(w)s, %(s)s, %(e)s, %(n)s, 4490)
+    ORDER BY area_cm2 DESC LIMIT %(most)s
+) shown
+"""
+
+
+class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[InterpretationRun]):
+    """Interpretation runs of the scenes the user may see."""
+
+    serializer_class = RunSerializer
+    filterset_class = RunFilter
+    ordering_fields = ("created_at", "year")
+    queryset = InterpretationRun.objects.none()
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[InterpretationRun]:
+        """Only what the user may see."""
+        return InterpretationRun.objects.visible_to(self.request.user).select_related("scene")
+
+    @extend_schema(responses=AreaSerializer(many=True))
+    @action(detail=True, pagination_class=None, filter_backends=[])
+    def areas(self, request: Request, pk: str | None = None) -> Response:
+        """Area per class."""
+        return Response(AreaSerializer(selectors.run_areas(self.get_object()), many=True).data)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("bbox", OpenApiTypes.STR, description="west,south,east,north in degrees"),
+            OpenApiParameter("zoom", OpenApiTypes.INT, description="map zoom level, sets the simplification"),
+        ],
+        responses=OpenApiTypes.OBJECT,
+    )
+    @action(detail=True, pagination_class=None, filter_backends=[])
+    def patches(self, request: Request, pk: str | None = None) -> HttpResponse:
+        """Patches of an extent as GeoJSON, at most 5000, the largest first."""
+        run = self.get_object()
+        west, south, east, north = _bbox(request.query_params.get("bbox", "-180,-90,180,90"))
+        zoom = _integer(request.query_params.get("zoom", "22"), "zoom", 0, 24)
+        tolerance = 360.0 / 256 / 2**zoom / 3
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _GEOJSON_SQL,
+                {
+                    "run": run.pk,
+                    "w": west,
+                    "s": south,
+                    "e": east,
+                    "n": north,
+                    "most": MOST_PATCHES,
+                    "tolerance": tolerance,
+                },
+            )
+            (features,) = cursor.fetchone()
+        body = f'{{"type":"FeatureCollection","features":{features}}}'
+        response = HttpResponse(body, content_type="application/geo+json")
+        response["Cache-Control"] = "private, no-cache"
+        return response
+
+    @extend_schema(
+        parameters=[OpenApiParameter("as", OpenApiTypes.STR, enum=sorted(delivery.FORMATS), description="file format")],
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+    )
+    @action(detail=True, pagination_class=None, filter_backends=[])
+    def export(self, request: Request, pk: str | None = None) -> FileResponse:
+        """The patches as a file: gpkg, geojson or csv."""
+        run = self.get_object()
+        require(request.user, "vectors.export", run.scene.region)
+        kind = request.query_params.get("as", "gpkg")
+        if kind not in delivery.FORMATS:
+            raise ValidationError({"as": [f"one of {', '.join(sorted(delivery.FORMATS))}"]})
+        with tempfile.TemporaryDirectory() as folder:
+            path = delivery.run_export(run=run, folder=Path(folder), kind=kind)
+            # The open handle outlives the folder: the file is gone from disk when the answer has been sent.
+            return FileResponse(path.open("rb"), as_attachment=True, filename=path.name)
+
+
+class PatchFilter(django_filters.FilterSet):
+    """Filters of the list."""
+
+    class Meta:
+        model = Patch
+        fields = ("run", "class_code", "damage_kind", "mine")
+
+
+class PatchViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Patch]):
+    """Patches of the scenes the user may see."""
+
+    serializer_class = PatchSerializer
+    filterset_class = PatchFilter
+    ordering_fields = ("area_cm2", "confidence", "patch_id")
+    queryset = Patch.objects.none()
+
+    def get_queryset(self) -> QuerySet[Patch]:
+        """Only what the user may see."""
+        return Patch.objects.visible_to(self.request.user)
+
+
+def run_tile(request: HttpRequest, run_id: Any, z: int, x: int, y: int) -> HttpResponse:
+    """A coloured map tile of the class raster; ``?classes=1,2,7`` shows only those."""
+    run = InterpretationRun.objects.visible_to(request.user).exclude(class_sha256="").filter(pk=run_id).first()
+    if run is None:
+        raise Http404
+    wanted = request.GET.get("classes")
+    shown = frozenset(taxonomy.FOREGROUND_IDS)
+    if wanted is not None:
+        shown &= {int(part) for part in wanted.split(",") if part.isdigit()}
+    return tiles.class_tile(request, run.class_sha256, raster_path(run.class_sha256), z, x, y, shown)
+
+
+def _bbox(text: str) -> tuple[float, float, float, float]:
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ValidationError({"bbox": ["west,south,east,north in degrees"]}) from None
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        raise ValidationError({"bbox": ["west,south,east,north in degrees"]})
+    return west, south, east, north
+
+
+def _integer(text: str, name: str, low: int, high: int) -> int:
+    if not text.isdigit() or not low <= int(text) <= high:
+        raise ValidationError({name: [f"a whole number from {low} to {high}"]})
+    return int(text)

@@ -1,0 +1,93 @@
+"""Scenes over HTTP."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import django_filters
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from landdamage.api import tiles
+from landdamage.api.serializers import RunSerializer, RunStartSerializer, SceneSerializer
+from landdamage.imagery import Store
+from landdamage.models import Scene
+from landdamage.services import runs, scenes
+
+
+class SceneFilter(django_filters.FilterSet):
+    """Filters of the list."""
+
+    year = django_filters.NumberFilter(field_name="acquired_on__year")
+    region = django_filters.CharFilter(field_name="region__code", lookup_expr="startswith")
+
+    class Meta:
+        model = Scene
+        fields = ("state", "satellite")
+
+
+class SceneViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet[Scene]
+):
+    """Scenes the user may see; upload them at ``/api/v1/uploads/``."""
+
+    serializer_class = SceneSerializer
+    filterset_class = SceneFilter
+    ordering_fields = ("acquired_on", "uploaded_at", "file_name", "gsd_m", "bytes")
+    queryset = Scene.objects.none()
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[Scene]:
+        """Only what the user may see."""
+        return Scene.objects.visible_to(self.request.user).select_related("region", "uploader").prefetch_related("runs")
+
+    def perform_destroy(self, instance: Scene) -> None:
+        """Remove an unused scene."""
+        scenes.scene_delete(scene=instance, user=self.request.user)
+
+    @extend_schema(request=RunStartSerializer, responses={202: RunSerializer})
+    @action(detail=True, methods=["post"])
+    def interpret(self, request: Request, pk: str | None = None) -> Response:
+        """Start an interpretation."""
+        choice = RunStartSerializer(data=request.data)
+        choice.is_valid(raise_exception=True)
+        run = runs.run_start(scene=self.get_object(), user=request.user, model_name=choice.validated_data["model"])
+        return Response(RunSerializer(run).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(responses={(200, "image/webp"): OpenApiTypes.BINARY})
+    @action(detail=True)
+    def thumbnail(self, request: Request, pk: str | None = None) -> FileResponse:
+        """A small picture of the whole scene."""
+        scene = self.get_object()
+        if not scene.thumbnail_sha256:
+            raise Http404
+        path = Store(settings.STORAGE_ROOT).path(scene.thumbnail_sha256, ".webp")
+        response = FileResponse(path.open("rb"), content_type="image/webp")
+        response["Cache-Control"] = tiles.CACHE
+        return response
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @action(detail=True)
+    def footprint(self, request: Request, pk: str | None = None) -> JsonResponse:
+        """The valid-data outline as GeoJSON."""
+        scene = self.get_object()
+        if scene.footprint is None:
+            raise Http404
+        geometry = json.loads(scene.footprint.geojson)
+        return JsonResponse({"type": "Feature", "id": str(scene.pk), "geometry": geometry, "properties": {}})
+
+
+def scene_tile(request: HttpRequest, scene_id: Any, z: int, x: int, y: int) -> HttpResponse:
+    """A true-colour map tile (session of the page; 404 for what the user may not see)."""
+    scene = Scene.objects.visible_to(request.user).exclude(cog_sha256="").filter(pk=scene_id).first()
+    if scene is None:
+        raise Http404
+    return tiles.image_tile(request, scene, runs.raster_path(scene.cog_sha256), z, x, y)

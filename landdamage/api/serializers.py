@@ -1,0 +1,139 @@
+"""Shapes of the API's answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from landdamage.models import InterpretationRun, Patch, Scene
+from minegis import units
+
+
+class SceneSerializer(serializers.ModelSerializer[Scene]):
+    """A scene with its metadata and findings; never a path on the server."""
+
+    region = serializers.SlugRelatedField(slug_field="code", read_only=True)
+    uploader = serializers.CharField(source="uploader.username", default=None, read_only=True)
+    current_run = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Scene
+        fields = (
+            "scene_id", "file_name", "sha256", "bytes", "state", "secrecy", "region", "uploader", "uploaded_at",
+            "ingest_job", "satellite", "sensor", "product_level", "acquired_on", "date_source", "bands", "dtype",
+            "valid_bits", "width", "height", "gsd_m", "crs", "findings", "current_run",
+        )  # fmt: skip
+
+    def get_current_run(self, scene: Scene) -> str | None:
+        """Number of the run whose result counts."""
+        return next((str(run.pk) for run in scene.runs.all() if run.is_current), None)
+
+
+class RunSerializer(serializers.ModelSerializer[InterpretationRun]):
+    """An interpretation run."""
+
+    class Meta:
+        model = InterpretationRun
+        fields = (
+            "run_id", "scene", "year", "job", "state", "is_current", "model_name", "model_version", "weights_sha256",
+            "engine", "params", "code_version", "findings", "created_at", "finished_at",
+        )  # fmt: skip
+
+
+class RunStartSerializer(serializers.Serializer[Any]):
+    """What a person may choose when starting a run."""
+
+    model = serializers.CharField(
+        required=False, allow_blank=True, default="", help_text="Name of a model; empty: chosen by resolution and bands"
+    )
+
+
+class PatchSerializer(serializers.ModelSerializer[Patch]):
+    """A patch without its outline (ask the run for GeoJSON)."""
+
+    area_m2 = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Patch
+        fields = (
+            "patch_id", "run", "class_code", "damage_kind", "water_origin", "area_m2", "area_cm2", "confidence",
+            "confidence_p5", "margin", "source", "mine", "region", "version",
+        )  # fmt: skip
+
+    def get_area_m2(self, patch: Patch) -> str:
+        """Square metres with two decimals."""
+        return str(units.to_m2(patch.area_cm2))
+
+
+class AreaSerializer(serializers.Serializer[Any]):
+    """Area of one class."""
+
+    class_id = serializers.IntegerField(source="land_class.id")
+    class_code = serializers.CharField(source="land_class.code")
+    name_zh = serializers.CharField(source="land_class.zh")
+    name_en = serializers.CharField(source="land_class.en")
+    colour = serializers.CharField(source="land_class.colour")
+    damage_kind = serializers.CharField(source="land_class.damage_kind")
+    patches = serializers.IntegerField()
+    area_cm2 = serializers.IntegerField(source="cm2")
+    hm2 = serializers.DecimalField(max_digits=18, decimal_places=2)
+    mu = serializers.DecimalField(max_digits=18, decimal_places=1)
+    share = serializers.FloatField()
+    confidence = serializers.FloatField()
+
+
+class KindSerializer(serializers.Serializer[Any]):
+    """Area of one damage kind; change is against the previous mapped year."""
+
+    kind = serializers.CharField(source="kind.code")
+    name_zh = serializers.CharField(source="kind.zh")
+    name_en = serializers.CharField(source="kind.en")
+    area_cm2 = serializers.IntegerField(source="cm2")
+    hm2 = serializers.DecimalField(max_digits=18, decimal_places=2)
+    mu = serializers.DecimalField(max_digits=18, decimal_places=1)
+    change_cm2 = serializers.IntegerField(allow_null=True)
+
+
+class MineAreaSerializer(serializers.Serializer[Any]):
+    """Mapped damage of one mine."""
+
+    mine = serializers.CharField(source="mine.code")
+    name_zh = serializers.CharField(source="mine.name_zh")
+    name_en = serializers.CharField(source="mine.name_en")
+    excavation_cm2 = serializers.SerializerMethodField()
+    occupation_cm2 = serializers.SerializerMethodField()
+    damage_cm2 = serializers.IntegerField()
+    change_cm2 = serializers.IntegerField(allow_null=True)
+
+    def get_excavation_cm2(self, row: Any) -> int:
+        """Open pit and pit water."""
+        return int(row.cm2_by_kind.get("excavation", 0))
+
+    def get_occupation_cm2(self, row: Any) -> int:
+        """Living area, industrial square, stockpile, tailings pond."""
+        return int(row.cm2_by_kind.get("occupation", 0))
+
+
+class OverviewSerializer(serializers.Serializer[Any]):
+    """The figures of one year (unreviewed results of the network)."""
+
+    year = serializers.IntegerField()
+    kinds = KindSerializer(many=True)
+    classes = AreaSerializer(many=True)
+    mines = MineAreaSerializer(many=True)
+    damage_cm2 = serializers.IntegerField()
+    damage_change_cm2 = serializers.IntegerField(allow_null=True)
+    unassigned_cm2 = serializers.IntegerField()
+    scenes = serializers.IntegerField()
+    coverage_km2 = serializers.DecimalField(max_digits=18, decimal_places=2)
+
+
+class ModelSerializer(serializers.Serializer[Any]):
+    """A model that can be chosen."""
+
+    name = serializers.CharField()
+    version = serializers.CharField()
+    bands = serializers.ListField(child=serializers.CharField())
+    gsd_m = serializers.FloatField()
+    gsd_range_m = serializers.ListField(child=serializers.FloatField())

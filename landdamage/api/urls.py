@@ -1,0 +1,21 @@
+"""API addresses of the land-damage application, under /api/v1/."""
+
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+from landdamage.api.areas import AreasView, ModelsView
+from landdamage.api.runs import PatchViewSet, RunViewSet, run_tile
+from landdamage.api.scenes import SceneViewSet, scene_tile
+
+router = SimpleRouter(use_regex_path=False)
+router.register("scenes", SceneViewSet)
+router.register("runs", RunViewSet)
+router.register("patches", PatchViewSet)
+
+urlpatterns = [
+    path("scenes/<uuid:scene_id>/tiles/<int:z>/<int:x>/<int:y>.webp", scene_tile, name="scene-tile"),
+    path("runs/<uuid:run_id>/tiles/<int:z>/<int:x>/<int:y>.png", run_tile, name="run-tile"),
+    path("areas/", AreasView.as_view(), name="areas"),
+    path("models/", ModelsView.as_view(), name="models"),
+    path("", include(router.urls)),
+]

@@ -1,0 +1,74 @@
+"""``manage.py demo``: fill a running MineGIS with the demonstration district and print true and found areas."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from landdamage.models import InterpretationRun, Scene
+from landdamage.services import demo
+from minegis import units
+
+DEADLINE = 1800.0  # seconds for all interpretations on a slow machine
+
+
+class Command(BaseCommand):
+    help = "Simulate a mining district, send its scenes to the running server, wait for the results, print the areas."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--url", default="http://127.0.0.1:8000", help="where the web server answers")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write("simulating the district (seed %d)" % demo.SEED)
+        folder = demo.district_files(lambda name: self.stdout.write(f"  {name}"))
+        demo.register(folder)
+        self.stdout.write("sending scenes")
+        scenes = demo.send_scenes(folder, options["url"].rstrip("/"), lambda name: self.stdout.write(f"  {name}"))
+        self._wait([scene.pk for scene in scenes])
+        self._table(folder, [scene.pk for scene in scenes])
+        self.stdout.write(f"\naccounts, password {demo.password()}")
+        for name, role, display in demo.ACCOUNTS:
+            self.stdout.write(f"  {name:<12} {display} / {role.label}")
+
+    def _wait(self, keys: list[Any]) -> None:
+        """Follow the rows until every scene has a current result."""
+        shown, end = "", time.monotonic() + DEADLINE
+        while True:
+            scenes = list(Scene.objects.filter(pk__in=keys).select_related("ingest_job").order_by("file_name"))
+            runs = {run.scene_id: run for run in InterpretationRun.objects.filter(scene__in=keys).select_related("job")}
+            current = set(
+                InterpretationRun.objects.filter(scene__in=keys, is_current=True).values_list("scene_id", flat=True)
+            )
+            lines = []
+            for scene in scenes:
+                run = runs.get(scene.pk)
+                job = run.job if run and run.job else scene.ingest_job
+                if scene.pk in current:
+                    lines.append(f"{scene.file_name} done")
+                elif scene.state == Scene.State.REJECTED or (job and job.state in ("failed", "cancelled")):
+                    raise CommandError(f"{scene.file_name}: {scene.findings or (job and job.error_code)}")
+                else:
+                    lines.append(
+                        f"{scene.file_name} {job.stage if job else ''} {100 * (job.progress if job else 0):.0f}%"
+                    )
+            if (line := "  " + " · ".join(lines)) != shown:
+                self.stdout.write(shown := line)
+            if len(current) == len(keys):
+                return
+            if time.monotonic() > end:
+                raise CommandError("the workers did not finish in time; see `make stop` and the logs in var/")
+            time.sleep(1)
+
+    def _table(self, folder: Any, keys: list[Any]) -> None:
+        """True and found area per class, damage kind and year, hm²."""
+        self.stdout.write(
+            f"\n{'year':<6}{'class / damage kind':<22}{'true hm²':>12}{'found hm²':>12}{'difference':>12}"
+        )
+        for scene in Scene.objects.filter(pk__in=keys).order_by("acquired_on"):
+            for row in demo.compare(folder, scene):
+                off = "" if row.difference is None else f"{100 * row.difference:+.1f} %"
+                self.stdout.write(
+                    f"{row.year:<6}{row.en:<22}{units.to_hm2(row.true_cm2):>12}{units.to_hm2(row.found_cm2):>12}{off:>12}"
+                )

@@ -1,0 +1,185 @@
+"""Writes about interpretation runs: starting one, doing the work, publishing rasters and patches."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import shapely
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+from minegis.access.permissions import require
+from minegis.jobs.runner import JobContext
+from minegis.jobs.services import job_submit
+
+from landdamage.imagery import Store
+from landdamage.interpretation.water import propose_water_origin
+from landdamage.models import InterpretationRun, Scene
+from landdamage.taxonomy import damage_kind
+from minegis import __version__
+from minegis.access.models import User
+from minegis.errors import SceneError
+from minegis.jobs.models import Job
+from minegis.registry.models import SRID, Mine
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
+
+
+COLUMNS = (
+    "run_id, class_code, damage_kind, water_origin, geom, area_cm2, confidence, confidence_p5, margin, source, version"
+)
+
+
+@transaction.atomic
+def run_start(*, scene: Scene, user: User | None, model_name: str = "") -> InterpretationRun:
+    """Queue an interpretation; ``user`` None means the platform itself, right after the checks.
+
+    Raises:
+        ForbiddenError: the user may not start runs in the scene's region.
+        SceneError: E-JOB-01 when the scene is not usable.
+    """
+    if user is not None:
+        require(user, "run.start", scene.region)
+    if not scene.is_usable:
+        raise SceneError("E-JOB-01", state=scene.state)
+    run = InterpretationRun.objects.create(scene=scene, year=scene.year, started_by=user, model_name=model_name)
+    run.job = job_submit(
+        kind="interpret",
+        params={"run_id": str(run.pk), "model": model_name},
+        created_by=user or scene.uploader,
+        region=scene.region,
+        title=scene.file_name,
+    )
+    run.save(update_fields=["job"])
+    return run
+
+
+@lru_cache(maxsize=2)
+def _engine(name: str, weights_sha256: str) -> Any:
+    """Networks stay loaded between the jobs of a worker."""
+    from landdamage.interpretation import load_engine
+    from landdamage.interpretation.models import available
+
+    return load_engine(available()[name])
+
+
+def run_interpret(context: JobContext) -> None:
+    """The interpret job: choose the model, stream the scene through it, publish everything in one transaction."""
+    from landdamage.interpretation import choose_model, interpret_scene  # torch is loaded in the gpu worker only
+
+    run = InterpretationRun.objects.select_related("scene").get(pk=context.params["run_id"])
+    scene = run.scene
+    InterpretationRun.objects.filter(pk=run.pk).update(state=InterpretationRun.State.RUNNING)
+    context.progress("model", 0.0)
+    card, findings = choose_model(scene.gsd_m, tuple(scene.bands), name=context.params.get("model") or None)
+    store = Store(settings.STORAGE_ROOT)
+    result = interpret_scene(
+        store.path(scene.cog_sha256, ".tif"),
+        context.workdir,
+        engine=_engine(card.name, card.weights_sha256),
+        bands=tuple(scene.bands),
+        progress=context.progress,
+        should_stop=context.should_stop,
+    )
+    context.progress("publish", 0.97)
+    rasters = {
+        "class_sha256": store.put(result.class_raster, ".tif").sha256,
+        "confidence_sha256": store.put(result.confidence_raster, ".tif").sha256,
+    }
+    with context.publish():
+        patches_replace(run=run, patches=result.patches)
+        InterpretationRun.objects.filter(scene=scene, is_current=True).update(is_current=False)
+        InterpretationRun.objects.filter(pk=run.pk).update(
+            state=InterpretationRun.State.SUCCEEDED,
+            is_current=True,
+            year=scene.year,
+            model_name=card.name,
+            model_version=card.version,
+            weights_sha256=card.weights_sha256,
+            engine=result.engine,
+            params=result.params,
+            code_version=__version__,
+            findings=[f.as_dict() for f in (*findings, *result.findings)],
+            finished_at=timezone.now(),
+            **rasters,
+        )
+        context.result["patches"] = len(result.patches)
+
+
+def patches_replace(*, run: InterpretationRun, patches: GeoDataFrame) -> None:
+    """Write the patches of a run with COPY and assign each to a mine and a region; inside the caller's transaction."""
+    zones = _zones(run.scene)
+    is_water = patches["class_code"] == "water"
+    origins = [""] * len(patches)
+    proposed = propose_water_origin(
+        list(patches.geometry[is_water]),
+        list(patches.geometry[patches["class_code"] == "open_pit"]),
+        list(patches.geometry[patches["class_code"] == "tailings_pond"]),
+        zones,
+        touch=1e-7,  # about a centimetre, in degrees: simplified borders agree to rounding only
+    )
+    for position, origin in zip(is_water.to_numpy().nonzero()[0], proposed, strict=True):
+        origins[position] = origin
+    multi = [shapely.MultiPolygon([g]) if g.geom_type == "Polygon" else g for g in patches.geometry]
+    wkb = shapely.to_wkb(shapely.set_srid(multi, SRID), hex=True, include_srid=True) if multi else []
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM landdamage_patch WHERE run_id = %s", [run.pk])
+        with cursor.copy(f"COPY landdamage_patch ({COLUMNS}) FROM STDIN") as copy:
+            for row, geom, origin in zip(patches.itertuples(), wkb, origins, strict=True):
+                copy.write_row(
+                    (
+                        run.pk,
+                        row.class_code,
+                        damage_kind(row.class_code, origin or None),
+                        origin,
+                        geom,
+                        int(row.area_cm2),
+                        min(1.0, float(row.confidence)),
+                        min(1.0, float(row.confidence_p5)),
+                        float(row.margin),
+                        "model",
+                        1,
+                    )
+                )
+        cursor.execute(_ASSIGN_SQL, {"run": run.pk})
+
+
+# The licence boundary that covers most of the patch, else the nearest one among the influence zones it touches.
+_ASSIGN_SQL = """
+UPDATE landdamage_patch p SET
+  mine_id = (
+    SELECT m.mine_id FROM registry_mine m
+    WHERE ST_Intersects(m.influence_zone, p.geom)
+    ORDER BY coalesce(ST_Area(ST_Intersection(m.boundary, p.geom)), 0) DESC,
+             ST_Distance(coalesce(m.boundary, m.influence_zone), p.geom), m.code
+    LIMIT 1),
+  region_id = coalesce(
+    (SELECT g.id FROM registry_region g
+     WHERE ST_Intersects(g.geom, ST_PointOnSurface(p.geom)) AND g.valid_to IS NULL
+     ORDER BY array_position(ARRAY['township', 'county', 'prefecture', 'province'], g.level::text) LIMIT 1),
+    (SELECT s.region_id FROM landdamage_interpretationrun r JOIN landdamage_scene s ON s.scene_id = r.scene_id
+     WHERE r.run_id = p.run_id))
+WHERE p.run_id = %(run)s
+"""
+
+
+def _zones(scene: Scene) -> shapely.Geometry | None:
+    zones = Mine.objects.filter(influence_zone__intersects=scene.footprint).values_list("influence_zone", flat=True)
+    return shapely.union_all([shapely.from_wkb(bytes(zone.wkb)) for zone in zones]) if zones else None
+
+
+def run_job_ended(job: Job) -> None:
+    """A job that failed or was cancelled takes its run along."""
+    states = {Job.State.FAILED: InterpretationRun.State.FAILED, Job.State.CANCELLED: InterpretationRun.State.CANCELLED}
+    if job.state in states:
+        InterpretationRun.objects.filter(pk=job.params["run_id"]).exclude(
+            state=InterpretationRun.State.SUCCEEDED
+        ).update(state=states[job.state], finished_at=timezone.now())
+
+
+def raster_path(sha256: str) -> Path:
+    """Where a stored GeoTIFF lies."""
+    return Store(settings.STORAGE_ROOT).path(sha256, ".tif")

@@ -1,0 +1,185 @@
+"""Writes about scenes: taking over an upload, the checks and the preparation."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
+from django.db import transaction
+from minegis.access.permissions import require
+from minegis.jobs.runner import JobContext
+from minegis.jobs.services import job_submit
+from minegis.uploads.services import upload_path
+
+from landdamage import imagery
+from landdamage.models import Scene
+from landdamage.services.runs import run_start
+from minegis.access.models import User
+from minegis.errors import UploadError
+from minegis.jobs.models import Job
+from minegis.registry.models import SRID, Region
+from minegis.uploads.models import Upload
+
+
+@transaction.atomic
+def scene_receive(*, upload: Upload) -> Scene:
+    """Make a scene of a finished upload and queue its checks.
+
+    A file that was rejected before may be sent again, perhaps with the band order or date that was missing.
+
+    Raises:
+        UploadError: E-UPL-03 when the very same file is here already.
+        ForbiddenError: the user may not upload scenes into the region.
+    """
+    require(upload.created_by, "scene.upload", upload.region)
+    known = Scene.objects.select_for_update().filter(sha256=upload.sha256).first()
+    if known is not None and known.state != Scene.State.REJECTED:
+        # Somebody else's scene must not be betrayed by its number.
+        visible = Scene.objects.visible_to(upload.created_by).filter(pk=known.pk).exists()
+        raise UploadError("E-UPL-03", scene=known.pk if visible else "…")
+    scene = known or Scene(sha256=upload.sha256)
+    scene.file_name = upload.file_name
+    scene.bytes = upload.length
+    scene.state = Scene.State.CHECKING
+    scene.region = upload.region
+    scene.uploader = upload.created_by
+    scene.upload = upload
+    scene.findings = []
+    scene.save()
+    scene.ingest_job = job_submit(
+        kind="ingest",
+        params={"scene_id": str(scene.pk)},
+        created_by=upload.created_by,
+        region=upload.region,
+        title=upload.file_name,
+    )
+    scene.save(update_fields=["ingest_job"])
+    return scene
+
+
+def scene_ingest(context: JobContext) -> None:
+    """The ingest job: keep the original, run every check, write the COG, publish, start the interpretation."""
+    scene = Scene.objects.select_related("upload", "region", "uploader").get(pk=context.params["scene_id"])
+    context.progress("store", 0.0)
+    original = _keep_original(scene)
+    hints: dict[str, Any] = scene.upload.metadata if scene.upload else {}
+    context.progress("check", 0.1)
+    report = imagery.inspect_scene(
+        original, file_name=scene.file_name, bands=_listed(hints.get("bands")), monitored=settings.MONITORED_BOUNDS
+    )
+    meta = report.metadata
+    changes: dict[str, Any] = {"state": report.state, "findings": [f.as_dict() for f in report.findings]}
+    if meta is not None:
+        acquired = _date(hints.get("acquired_on"))
+        changes |= {
+            "satellite": meta.satellite,
+            "sensor": meta.sensor,
+            "product_level": meta.product_level,
+            "acquired_on": acquired or meta.acquired_on,
+            "date_source": "user" if acquired else meta.date_source,
+            "bands": list(meta.bands),
+            "dtype": meta.dtype,
+            "valid_bits": meta.valid_bits,
+            "width": meta.width,
+            "height": meta.height,
+            "gsd_m": meta.gsd_m,
+            "crs": meta.crs_name,
+        }
+    if report.state != "rejected":
+        cog = context.workdir / "scene.cog.tif"
+        imagery.write_cog(
+            original,
+            cog,
+            report=report,
+            progress=lambda share: context.progress("cog", 0.2 + 0.6 * share),
+            should_stop=context.should_stop,
+        )
+        context.progress("footprint", 0.85)
+        thumbnail = context.workdir / "thumbnail.webp"
+        imagery.write_thumbnail(cog, thumbnail)
+        footprint = imagery.valid_footprint(cog)
+        store = imagery.Store(settings.STORAGE_ROOT)
+        changes |= {
+            "footprint": _multi(footprint.wkb),
+            "cog_sha256": store.put(cog, ".tif").sha256,
+            "thumbnail_sha256": store.put(thumbnail, ".webp").sha256,
+            "stretch": imagery.scene_stretch(cog).as_lists(),
+        }
+        if scene.region is None:
+            changes["region"] = _region_of(changes["footprint"])
+    with context.publish():
+        Scene.objects.filter(pk=scene.pk).update(**changes)
+        scene.refresh_from_db()
+        if scene.is_usable:
+            run_start(scene=scene, user=None)
+        context.result["state"] = scene.state
+    if scene.upload:
+        upload_path(scene.upload).unlink(missing_ok=True)
+
+
+def ingest_job_ended(job: Job) -> None:
+    """A failed or cancelled ingest leaves a rejected scene that says why and may be sent again."""
+    if job.state in (Job.State.FAILED, Job.State.CANCELLED):
+        code = job.error_code or "E-JOB-04"
+        from minegis.errors import Finding
+
+        finding = Finding(code, values=job.error_values).as_dict()
+        Scene.objects.filter(pk=job.params["scene_id"], state=Scene.State.CHECKING).update(
+            state=Scene.State.REJECTED, findings=[finding]
+        )
+
+
+@transaction.atomic
+def scene_delete(*, scene: Scene, user: User) -> None:
+    """Remove a scene that no run ever used; the write-once files stay until storage is swept.
+
+    Raises:
+        ForbiddenError: the user may not delete this scene.
+        ConflictError: results stand on it.
+    """
+    from minegis.errors import ConflictError
+
+    require(user, "scene.delete", scene.region)
+    if scene.runs.exists():
+        raise ConflictError()
+    scene.delete()
+
+
+def original_path(scene: Scene) -> Path:
+    """Where the original file lies; GDAL wants the right ending."""
+    return imagery.Store(settings.STORAGE_ROOT).path(scene.sha256, Path(scene.file_name).suffix.lower())
+
+
+def _keep_original(scene: Scene) -> Path:
+    store = imagery.Store(settings.STORAGE_ROOT)
+    suffix = Path(scene.file_name).suffix.lower()
+    kept = store.path(scene.sha256, suffix)
+    if not kept.exists() and scene.upload:
+        store.put(upload_path(scene.upload), suffix)
+    return kept
+
+
+def _listed(bands: str | None) -> tuple[str, ...] | None:
+    return tuple(part.strip() for part in bands.split(",") if part.strip()) if bands else None
+
+
+def _date(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None  # the check reports a missing date
+
+
+def _multi(wkb: bytes) -> MultiPolygon:
+    geometry = GEOSGeometry(memoryview(wkb), srid=SRID)
+    return geometry if isinstance(geometry, MultiPolygon) else MultiPolygon(geometry, srid=SRID)
+
+
+def _region_of(footprint: MultiPolygon) -> Region | None:
+    """The smallest region that holds the middle of the footprint."""
+    holding = Region.objects.filter(geom__contains=footprint.point_on_surface)
+    order = list(Region.Level.values)
+    return max(holding, key=lambda region: order.index(region.level), default=None)

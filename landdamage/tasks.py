@@ -1,0 +1,17 @@
+"""Doors for the workers: each job kind of this application is one thin function."""
+
+from minegis.jobs.runner import JobContext
+
+
+def ingest(context: JobContext) -> None:
+    """Check and prepare an uploaded scene (queue ``cpu``)."""
+    from landdamage.services.scenes import scene_ingest
+
+    scene_ingest(context)
+
+
+def interpret(context: JobContext) -> None:
+    """Run the network over a scene (queue ``gpu``); torch is imported only here."""
+    from landdamage.services.runs import run_interpret
+
+    run_interpret(context)
