@@ -6,13 +6,22 @@ normalise the network's input in training and in interpretation.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.io import DatasetReader
+
+from landdamage.imagery.open import open_raster
+from landdamage.imagery.pixels import decimated_shape, read_pixels
 
 LOW_PERCENT, HIGH_PERCENT = 2.0, 98.0
+LOW_TAG, HIGH_TAG = "P2", "P98"  # band tags of every COG the product writes
+ENOUGH_PIXELS = 1_000_000
+_SAMPLE_SIDES = (2048, 4096, 8192)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +75,42 @@ class Stretch:
     def as_lists(self) -> dict[str, list[float]]:
         """Plain lists for JSON."""
         return {"low": self.low.tolist(), "high": self.high.tolist()}
+
+
+def scene_stretch(path: Path | str, indexes: Sequence[int]) -> Stretch:
+    """The one stretch of a scene: percentiles 2 and 98 of its valid pixels.
+
+    A COG of the product carries them in its band tags; for any other file they are measured on a decimated read
+    (overviews where there are any) with at least 10⁶ valid pixels where the image has so many.
+
+    Args:
+        path: an image file.
+        indexes: 1-based band numbers, in the order wanted.
+
+    Raises:
+        SceneError: the file cannot be opened.
+    """
+    with open_raster(path) as dataset:
+        return dataset_stretch(dataset, indexes)
+
+
+def dataset_stretch(dataset: DatasetReader, indexes: Sequence[int], *, mask: bool = True) -> Stretch:
+    """``scene_stretch`` of an open image; ``mask`` says whether its mask or alpha band is to be believed."""
+    tags = [dataset.tags(i) for i in indexes]
+    if all(LOW_TAG in tag and HIGH_TAG in tag for tag in tags):
+        low = np.array([float(tag[LOW_TAG]) for tag in tags])
+        high = np.array([float(tag[HIGH_TAG]) for tag in tags])
+        return Stretch(low, high)
+    for side in _SAMPLE_SIDES:
+        pixels, valid = read_pixels(dataset, indexes, out_shape=decimated_shape(dataset, side), mask=mask)
+        if valid.sum() >= ENOUGH_PIXELS or side >= max(dataset.width, dataset.height):
+            break
+    return Stretch.from_pixels(pixels, valid)
+
+
+def display_stretch(path: Path | str, indexes: Sequence[int]) -> Stretch:
+    """The stretch for the eye: as ``scene_stretch``, but 8-bit images, already stretched, stay as they are."""
+    with open_raster(path) as dataset:
+        if all(dataset.dtypes[i - 1] == "uint8" for i in indexes):
+            return Stretch(np.zeros(len(indexes)), np.full(len(indexes), 255.0))
+        return dataset_stretch(dataset, indexes)
