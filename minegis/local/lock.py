@@ -1,5 +1,7 @@
 """Write the lock files from what is installed in this virtual environment: the closure of pyproject.toml, pinned.
 
+The closure is taken for this Python and for Debian 12's, whose 3.11.2 needs a package or two that later ones do not.
+
 Run with the environment's own interpreter: ``make lock``. ``--check`` only tells whether pyproject.toml is covered.
 """
 
@@ -17,6 +19,7 @@ from packaging.utils import canonicalize_name
 
 from minegis.local.venv import DEVELOPMENT, RUNTIME
 
+PYTHONS = ({}, {"python_full_version": "3.11.2"})
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -27,7 +30,7 @@ def closure(requirements: Iterable[str]) -> dict[str, str]:
     todo = [(Requirement(text), "") for text in requirements]
     while todo:
         wanted, extra = todo.pop()
-        if wanted.marker and not wanted.marker.evaluate({"extra": extra}):
+        if wanted.marker and not any(wanted.marker.evaluate({"extra": extra} | python) for python in PYTHONS):
             continue
         name = canonicalize_name(wanted.name)
         try:
