@@ -12,7 +12,6 @@ from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from minegis.access.permissions import require
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
@@ -24,7 +23,8 @@ from landdamage.api import tiles
 from landdamage.api.serializers import AreaSerializer, PatchSerializer, RunSerializer
 from landdamage.models import InterpretationRun, Patch
 from landdamage.services import delivery
-from landdamage.services.runs import raster_path
+from landdamage.services.files import file_path
+from minegis.access.permissions import require
 
 MOST_PATCHES = 5000  # of one map view: more is unreadable there, and the largest are the ones that matter
 
@@ -155,7 +155,7 @@ def run_tile(request: HttpRequest, run_id: Any, z: int, x: int, y: int) -> HttpR
     shown = frozenset(taxonomy.FOREGROUND_IDS)
     if wanted is not None:
         shown &= {int(part) for part in wanted.split(",") if part.isdigit()}
-    return tiles.class_tile(request, run.class_sha256, raster_path(run.class_sha256), z, x, y, shown)
+    return tiles.class_tile(request, run.class_sha256, file_path(run.class_sha256), z, x, y, shown)
 
 
 def _bbox(text: str) -> tuple[float, float, float, float]:

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import django_filters
-from django.conf import settings
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from drf_spectacular.types import OpenApiTypes
@@ -18,9 +17,9 @@ from rest_framework.response import Response
 
 from landdamage.api import tiles
 from landdamage.api.serializers import RunSerializer, RunStartSerializer, SceneSerializer
-from landdamage.imagery import Store
 from landdamage.models import Scene
 from landdamage.services import runs, scenes
+from landdamage.services.files import file_path
 
 
 class SceneFilter(django_filters.FilterSet):
@@ -69,7 +68,7 @@ class SceneViewSet(
         scene = self.get_object()
         if not scene.thumbnail_sha256:
             raise Http404
-        path = Store(settings.STORAGE_ROOT).path(scene.thumbnail_sha256, ".webp")
+        path = file_path(scene.thumbnail_sha256)
         response = FileResponse(path.open("rb"), content_type="image/webp")
         response["Cache-Control"] = tiles.CACHE
         return response
@@ -90,4 +89,4 @@ def scene_tile(request: HttpRequest, scene_id: Any, z: int, x: int, y: int) -> H
     scene = Scene.objects.visible_to(request.user).exclude(cog_sha256="").filter(pk=scene_id).first()
     if scene is None:
         raise Http404
-    return tiles.image_tile(request, scene, runs.raster_path(scene.cog_sha256), z, x, y)
+    return tiles.image_tile(request, scene, file_path(scene.cog_sha256), z, x, y)

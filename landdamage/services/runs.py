@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import shapely
-from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
-from minegis.access.permissions import require
 from minegis.jobs.runner import JobContext
-from minegis.jobs.services import job_submit
 
-from landdamage.imagery import Store
 from landdamage.interpretation.water import propose_water_origin
 from landdamage.models import InterpretationRun, Scene
+from landdamage.services.files import file_path, files
 from landdamage.taxonomy import damage_kind
 from minegis import __version__
 from minegis.access.models import User
+from minegis.access.permissions import require
 from minegis.errors import SceneError
 from minegis.jobs.models import Job
+from minegis.jobs.services import job_submit
 from minegis.registry.models import SRID, Mine
 
 if TYPE_CHECKING:
@@ -75,9 +73,9 @@ def run_interpret(context: JobContext) -> None:
     InterpretationRun.objects.filter(pk=run.pk).update(state=InterpretationRun.State.RUNNING)
     context.progress("model", 0.0)
     card, findings = choose_model(scene.gsd_m, tuple(scene.bands), name=context.params.get("model") or None)
-    store = Store(settings.STORAGE_ROOT)
+    store = files()
     result = interpret_scene(
-        store.path(scene.cog_sha256, ".tif"),
+        file_path(scene.cog_sha256),
         context.workdir,
         engine=_engine(card.name, card.weights_sha256),
         bands=tuple(scene.bands),
@@ -86,8 +84,8 @@ def run_interpret(context: JobContext) -> None:
     )
     context.progress("publish", 0.97)
     rasters = {
-        "class_sha256": store.put(result.class_raster, ".tif").sha256,
-        "confidence_sha256": store.put(result.confidence_raster, ".tif").sha256,
+        "class_sha256": store.put(result.class_raster).sha256,
+        "confidence_sha256": store.put(result.confidence_raster).sha256,
     }
     with context.publish():
         patches_replace(run=run, patches=result.patches)
@@ -178,8 +176,3 @@ def run_job_ended(job: Job) -> None:
         InterpretationRun.objects.filter(pk=job.params["run_id"]).exclude(
             state=InterpretationRun.State.SUCCEEDED
         ).update(state=states[job.state], finished_at=timezone.now())
-
-
-def raster_path(sha256: str) -> Path:
-    """Where a stored GeoTIFF lies."""
-    return Store(settings.STORAGE_ROOT).path(sha256, ".tif")

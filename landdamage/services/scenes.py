@@ -9,17 +9,24 @@ from typing import Any
 from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db import transaction
-from minegis.access.permissions import require
 from minegis.jobs.runner import JobContext
-from minegis.jobs.services import job_submit
 from minegis.uploads.services import upload_path
+from pyproj import CRS
 
-from landdamage import imagery
+from landdamage.imagery.checks import inspect_scene
+from landdamage.imagery.cog import write_cog
+from landdamage.imagery.footprint import valid_footprint
+from landdamage.imagery.metadata import SceneMetadata
+from landdamage.imagery.radiometry import display_stretch
+from landdamage.imagery.thumbnail import write_thumbnail
 from landdamage.models import Scene
+from landdamage.services.files import files
 from landdamage.services.runs import run_start
 from minegis.access.models import User
-from minegis.errors import UploadError
+from minegis.access.permissions import require
+from minegis.errors import ConflictError, Finding, UploadError
 from minegis.jobs.models import Job
+from minegis.jobs.services import job_submit
 from minegis.registry.models import SRID, Region
 from minegis.uploads.models import Upload
 
@@ -67,30 +74,38 @@ def scene_ingest(context: JobContext) -> None:
     original = _keep_original(scene)
     hints: dict[str, Any] = scene.upload.metadata if scene.upload else {}
     context.progress("check", 0.1)
-    report = imagery.inspect_scene(
-        original, file_name=scene.file_name, bands=_listed(hints.get("bands")), monitored=settings.MONITORED_BOUNDS
+    report = inspect_scene(
+        original,
+        file_name=scene.file_name,
+        bands=_listed(hints.get("bands")),
+        monitored=settings.MONITORED_BOUNDS,
+        crs=hints.get("crs") or None,
+        acquired_on=_date(hints.get("acquired_on")),
     )
     meta = report.metadata
-    changes: dict[str, Any] = {"state": report.state, "findings": [f.as_dict() for f in report.findings]}
+    changes: dict[str, Any] = {
+        "state": report.state,
+        "findings": [f.as_dict() for f in report.findings],
+        "valid_share": report.valid_share,
+    }
     if meta is not None:
-        acquired = _date(hints.get("acquired_on"))
         changes |= {
             "satellite": meta.satellite,
             "sensor": meta.sensor,
             "product_level": meta.product_level,
-            "acquired_on": acquired or meta.acquired_on,
-            "date_source": "user" if acquired else meta.date_source,
+            "acquired_on": meta.acquired_on,
+            "date_source": meta.date_source,
             "bands": list(meta.bands),
             "dtype": meta.dtype,
             "valid_bits": meta.valid_bits,
             "width": meta.width,
             "height": meta.height,
             "gsd_m": meta.gsd_m,
-            "crs": meta.crs_name,
+            "crs": _crs_name(meta),
         }
     if report.state != "rejected":
         cog = context.workdir / "scene.cog.tif"
-        imagery.write_cog(
+        write_cog(
             original,
             cog,
             report=report,
@@ -99,14 +114,14 @@ def scene_ingest(context: JobContext) -> None:
         )
         context.progress("footprint", 0.85)
         thumbnail = context.workdir / "thumbnail.webp"
-        imagery.write_thumbnail(cog, thumbnail)
-        footprint = imagery.valid_footprint(cog)
-        store = imagery.Store(settings.STORAGE_ROOT)
+        write_thumbnail(cog, thumbnail)
+        footprint = valid_footprint(cog)
+        store = files()
         changes |= {
             "footprint": _multi(footprint.wkb),
-            "cog_sha256": store.put(cog, ".tif").sha256,
-            "thumbnail_sha256": store.put(thumbnail, ".webp").sha256,
-            "stretch": imagery.scene_stretch(cog).as_lists(),
+            "cog_sha256": store.put(cog).sha256,
+            "thumbnail_sha256": store.put(thumbnail).sha256,
+            "stretch": display_stretch(cog, range(1, len(report.usable().bands) + 1)).as_lists(),
         }
         if scene.region is None:
             changes["region"] = _region_of(changes["footprint"])
@@ -124,8 +139,6 @@ def ingest_job_ended(job: Job) -> None:
     """A failed or cancelled ingest leaves a rejected scene that says why and may be sent again."""
     if job.state in (Job.State.FAILED, Job.State.CANCELLED):
         code = job.error_code or "E-JOB-04"
-        from minegis.errors import Finding
-
         finding = Finding(code, values=job.error_values).as_dict()
         Scene.objects.filter(pk=job.params["scene_id"], state=Scene.State.CHECKING).update(
             state=Scene.State.REJECTED, findings=[finding]
@@ -140,26 +153,24 @@ def scene_delete(*, scene: Scene, user: User) -> None:
         ForbiddenError: the user may not delete this scene.
         ConflictError: results stand on it.
     """
-    from minegis.errors import ConflictError
-
     require(user, "scene.delete", scene.region)
     if scene.runs.exists():
         raise ConflictError()
     scene.delete()
 
 
-def original_path(scene: Scene) -> Path:
-    """Where the original file lies; GDAL wants the right ending."""
-    return imagery.Store(settings.STORAGE_ROOT).path(scene.sha256, Path(scene.file_name).suffix.lower())
-
-
 def _keep_original(scene: Scene) -> Path:
-    store = imagery.Store(settings.STORAGE_ROOT)
-    suffix = Path(scene.file_name).suffix.lower()
-    kept = store.path(scene.sha256, suffix)
-    if not kept.exists() and scene.upload:
-        store.put(upload_path(scene.upload), suffix)
-    return kept
+    store = files()
+    if scene.sha256 not in store and scene.upload:
+        store.put(upload_path(scene.upload))
+    return store.path(scene.sha256)
+
+
+def _crs_name(meta: SceneMetadata) -> str:
+    if meta.crs is None:
+        return ""
+    name = CRS.from_user_input(meta.crs).name
+    return f"{name} (EPSG:{meta.epsg})" if meta.epsg else name
 
 
 def _listed(bands: str | None) -> tuple[str, ...] | None:

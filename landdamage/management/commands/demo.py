@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--url", default="http://127.0.0.1:8000", help="where the web server answers")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write("simulating the district (seed %d)" % demo.SEED)
+        self.stdout.write(f"simulating the district (seed {demo.SEED})")
         folder = demo.district_files(lambda name: self.stdout.write(f"  {name}"))
         demo.register(folder)
         self.stdout.write("sending scenes")
