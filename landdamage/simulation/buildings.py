@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,7 @@ from landdamage.simulation import materials
 from landdamage.simulation.canvas import Canvas, Feature, rotated
 from landdamage.simulation.noise import Field, generator, smoothstep
 
+SKIRT = 24.0  # pixels over which levelled ground meets the slope
 LIVING = taxonomy.BY_CODE["living_area"].id
 INDUSTRIAL = taxonomy.BY_CODE["industrial_square"].id
 
@@ -18,21 +21,24 @@ class _Compound(Feature):
     """A rectangle of built-up ground, half sizes in pixels along and across a turned axis."""
 
     def __init__(self, key: tuple[int, ...], row: float, col: float, half_x: float, half_y: float) -> None:
-        super().__init__(key, row, col, np.hypot(half_x, half_y) + 3)
+        super().__init__(key, row, col, np.hypot(half_x, half_y) + SKIRT)
         self.half_x, self.half_y = half_x, half_y
-        self.angle = generator(*key, 0).uniform(0, np.pi)
+        rng = generator(*key, 0)
+        self.angle = rng.uniform(0, np.pi)
+        self.notch = rng.uniform(0.15, 0.9, 2)  # a corner that stays unbuilt
 
     def _ground(self, canvas: Canvas) -> tuple[tuple[slice, slice], Field, Field, NDArray[np.bool_]]:
         window, down, right = self.frame(canvas.side)
         x, y = rotated(down, right, self.angle)
         inside = (np.abs(x) < self.half_x) & (np.abs(y) < self.half_y)
-        edge = np.minimum(self.half_x + 8 - np.abs(x), self.half_y + 8 - np.abs(y))
-        canvas.level(window, smoothstep(edge, 0, 8).astype(np.float32), float(canvas.height[window][inside].mean()))
+        inside &= (x < self.half_x * self.notch[0]) | (y > -self.half_y * self.notch[1])
+        edge = np.minimum(self.half_x - np.abs(x), self.half_y - np.abs(y)) + SKIRT
+        canvas.level(window, smoothstep(edge, 0, SKIRT).astype(np.float32), float(canvas.height[window][inside].mean()))
         return window, x, y, inside
 
 
 class Camp(_Compound):
-    """Living area: rows of small regular roofs, lanes, yards and planted plots; a row or two is added over the years."""
+    """Living area: rows of small regular roofs, lanes, yards and planted plots; it grows by some rows."""
 
     def paint(self, canvas: Canvas, stage: float) -> None:
         """Build the camp as far as ``stage``."""
@@ -48,16 +54,26 @@ class Camp(_Compound):
         i = np.clip(((x + self.half_x) / house_px).astype(int), 0, houses - 1)
         v = np.mod(y + self.half_y, row_px) * gsd
         u = np.mod(x + self.half_x, house_px) * gsd
-        street = (j % 5 == 4) | (i % 6 == 5)
+        street = ((j % 5 == 4) & (v < 11)) | ((i % 6 == 5) & (u < 11))
         kind = rng.choice(4, p=[0.40, 0.22, 0.26, 0.12], size=(rows, houses))
         kind[rng.random((rows, houses)) < 0.25] = int(rng.choice([0, 1, 2]))
         built = rng.random((rows, houses)) < 0.80
         length = rng.uniform(0.66, 0.86, size=(rows, houses))
-        roof = inside & ~street & built[j, i] & (v > 3) & (v < 13) & (u > 3) & (u < 3 + length[j, i] * house_px * gsd)
+        roof = (
+            inside
+            & ~street
+            & (j % 5 != 4)
+            & (i % 6 != 5)
+            & built[j, i]
+            & (v > 3)
+            & (v < 13)
+            & (u > 3)
+            & (u < 3 + length[j, i] * house_px * gsd)
+        )
         tint = rng.uniform(0.88, 1.1, size=(rows, houses))
         colours = np.stack(materials.ROOFS)[kind[j, i]].transpose(2, 0, 1)
         ridge = np.where(v < 8, 1.08, 0.92)
-        canvas.lay(window, inside & street, materials.ASPHALT * np.float32(1.35))
+        canvas.lay(window, inside & street, materials.ASPHALT * np.float32(1.25))
         crown = self.noise(canvas.side, 3, 0.8, 2.6, 12 / gsd)
         plot = inside & ~street & ~built[j, i]
         trees = plot & (crown > -0.2)
@@ -96,13 +112,13 @@ class IndustrialSquare(_Compound):
         for _ in range(int(rng.integers(2, 5))):
             radius = rng.uniform(8, 14) / gsd
             cx = rng.uniform(-self.half_x + 2 * radius, self.half_x - 2 * radius)
-            cy = rng.choice([-1, 1]) * (self.half_y - 1.5 * radius)
+            cy = rng.choice([-1, 1]) * (self.half_y - 1.4 * radius)
             away = np.hypot(x - cx, y - cy)
             tank = inside & (away < radius) & (canvas.objects[window] == 0)
             canvas.lay(window, tank, materials.ROOFS[1])
             canvas.lay(window, tank & (away < radius * 0.78), materials.TAILINGS_WATER * np.float32(0.8))
             canvas.objects[window][tank] = 3.0
-        for (ax, ay), (bx, by) in zip(centres[:-1], centres[1:], strict=True):
+        for (ax, ay), (bx, by) in pairwise(sorted(centres)[:4]):
             gap = np.hypot(bx - ax, by - ay) + 1e-6
             t = np.clip(((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / gap**2, 0, 1)
             belt = inside & (np.hypot(x - ax - t * (bx - ax), y - ay - t * (by - ay)) < 2.2 / gsd)

@@ -13,14 +13,15 @@ import shapely
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.transform import Affine
+from scipy import ndimage
 
 from landdamage import taxonomy
 from landdamage.simulation import export, materials, sensor
 from landdamage.simulation.canvas import Canvas
-from landdamage.simulation.noise import generator, spectral_noise
+from landdamage.simulation.noise import generator, smoothstep, spectral_noise
 from landdamage.simulation.plan import make_plan
-from landdamage.simulation.roads import pave, road_masks
-from landdamage.simulation.terrain import country_rock, plant_cover, relief, vegetation
+from landdamage.simulation.roads import pave, road_masks, spread_dust
+from landdamage.simulation.terrain import country_rock, plant_cover, relief, vegetation, without_small
 
 PAD = 8  # pixels drawn beyond each edge, so that shifted and blurred scenes have no seams
 SMALLEST = 256
@@ -122,9 +123,15 @@ class District:
         cover, colour = plant_cover(self.seed, mask, density, greens, gsd)
         canvas.lay(everywhere, cover, colour)
         canvas.labels[mask] = VEGETATION
-        pave(canvas, *road_masks(self.seed, self.plan, side, gsd), spectral_noise(generator(self.seed, 51), side, 1.8))
-        stream = river.distance(side) < river.width / 2 * (1 + 0.15 * np.clip(density, -1, 1))
-        canvas.lay(everywhere, stream, materials.RIVER_WATER)
+        rough = spectral_noise(generator(self.seed, 51), side, 1.8)
+        spread_dust(canvas, self.plan, rough)
+        pave(canvas, *road_masks(self.seed, self.plan, side, gsd), rough)
+        middle = river.distance(side) / (river.width / 2 * (1 + 0.16 * np.clip(density, -1, 1) + 0.025 * rough))
+        stream = without_small(middle < 1, int(800 / gsd**2))
+        shallow = np.exp(0.30 * smoothstep(middle, 0.4, 1.0) + 0.06 * rough).astype(np.float32)
+        canvas.lay(everywhere, stream, materials.RIVER_WATER[:, None, None] * shallow)
+        flat = ndimage.gaussian_filter(stream.astype(np.float32), 3 / gsd)
+        canvas.height += flat * (ndimage.gaussian_filter(canvas.height, 60 / gsd) - canvas.height)
         canvas.labels[stream] = WATER
         for feature in self.plan.features:
             feature.paint(canvas, stage)
@@ -145,7 +152,7 @@ class District:
         veil = spectral_noise(rng, side, 3.2, 30.0)
         image = sensor.through_air(ground.albedo, light, how.haze, veil, cloud, shade)
         for band in range(4):
-            image[band] = sensor.blur_and_shift(image[band], 0.58, how.shift)
+            image[band] = sensor.blur_and_shift(image[band], 0.54, how.shift)
         pixels = sensor.digitise(image[:, PAD:-PAD, PAD:-PAD], how.gain, how.offset, rng)
         index = np.arange(self.size)
         rows = np.rint(index + PAD - how.shift[0]).astype(int)
@@ -189,6 +196,7 @@ class District:
             progress: called with the name of each file once it is written.
 
         Returns:
-            The files: ``scene_YYYY.tif``, ``truth_YYYY.tif``, ``truth_YYYY.gpkg`` per year, ``mines.gpkg``, ``region.gpkg``.
+            The files: ``scene_YYYY.tif``, ``truth_YYYY.tif``, ``truth_YYYY.gpkg`` per year, ``mines.gpkg`` and
+            ``region.gpkg``.
         """
         return export.write_district(self, Path(folder), progress)

@@ -19,6 +19,13 @@ VEGETATION = taxonomy.BY_CODE["vegetation"].id
 BACKGROUND = taxonomy.BY_CODE["background"].id
 
 
+def from_edge(mask: NDArray[np.bool_], smooth: float) -> tuple[Field, NDArray[np.intp]]:
+    """Distance in pixels to the nearest point outside, smoothed inside, and the (2, h, w) index of that point."""
+    far, nearest = ndimage.distance_transform_edt(mask, return_indices=True)
+    soft = ndimage.gaussian_filter(far.astype(np.float32), smooth)
+    return np.where(mask, np.maximum(np.minimum(soft, far * 1.2), 0.3), 0).astype(np.float32), nearest
+
+
 def one_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The largest connected piece with its holes filled."""
     pieces, count = ndimage.label(mask)
@@ -64,7 +71,7 @@ class OpenPit(Feature):
         far = 0.72 * radius
         self.lobe = Blob(rng, 1.3, 0.10, (far * np.sin(turn), far * np.cos(turn)))
         self.period_m = rng.uniform(26, 36) * (1.0 if radius * gsd > 250 else 0.75)
-        self.bench_m = rng.uniform(11, 15) * self.period_m / 30
+        self.bench_m = rng.uniform(9, 12) * self.period_m / 30
         self.rock_index = int(rng.integers(len(materials.PIT_ROCKS)))
         self.turn = rng.uniform(-np.pi, np.pi)
 
@@ -73,19 +80,21 @@ class OpenPit(Feature):
         side, gsd = canvas.side, canvas.gsd
         window, down, right = self.frame(side)
         inner = np.maximum(
-            self.main.inside(down, right, self.radius * (0.74 + 0.26 * stage)),
-            self.lobe.inside(down, right, self.radius * (0.34 + 0.22 * stage)),
+            self.main.inside(down, right, self.radius * (0.84 + 0.16 * stage)),
+            self.lobe.inside(down, right, self.radius * (0.38 + 0.20 * stage)),
         )
         inner += np.float32(7 / gsd) * self.noise(side, 1, 3.0, 14 / gsd, 140 / gsd)
         pit = one_piece(inner > 0)
-        metres = np.where(pit, np.maximum(inner, 0.2), 0.0).astype(np.float32) * np.float32(gsd)
-        bends = np.float32(3.0) * self.noise(side, 2, 2.6, 8 / gsd, 80 / gsd)
-        along = np.maximum(metres + bends * np.minimum(metres / 20, 1), 0.0)
-        levels = max(2, min(9, int(0.74 * float(metres.max()) / self.period_m)))
+        away, nearest = from_edge(pit, 5 / gsd)
+        metres = away * np.float32(gsd)
+        bends = np.float32(4.0) * self.noise(side, 2, 3.0, 14 / gsd, 160 / gsd)
+        lean = 1 + np.float32(0.30 / self.radius) * (down * np.sin(self.turn) + right * np.cos(self.turn))
+        along = np.maximum((metres + bends * np.minimum(metres / 20, 1)) * np.clip(lean, 0.65, 1.35), 0.0)
+        levels = max(2, min(9, int(0.80 * float(along.max()) / self.period_m)))
         step = np.minimum(along / self.period_m, levels).astype(np.float32)
         whole = np.floor(step)
-        face = (step - whole < 0.38) & (step < levels) & pit
-        depth = (whole + smoothstep((step - whole) / 0.38)) * self.bench_m
+        face = (step - whole < 0.42) & (step < levels) & pit
+        depth = (whole + smoothstep((step - whole) / 0.42)) * self.bench_m
         depth = np.where(step >= levels, levels * self.bench_m, depth).astype(np.float32)
 
         turn = np.mod(np.arctan2(down, right) - self.turn, 2 * np.pi).astype(np.float32)
@@ -100,10 +109,11 @@ class OpenPit(Feature):
 
         rough = self.noise(side, 3, 1.8, 2.0, 120 / gsd)
         strata = self.noise(side, 4, 2.5, 30 / gsd, 300 / gsd)
+        rills = self.noise(side, 6, 0.2, 2.5, 20 / gsd)[nearest[0], nearest[1]]
         rock = materials.PIT_ROCKS[self.rock_index][:, None, None]
         tone = np.exp(0.10 * rough + 0.10 * np.sin(depth / 9.0 + 2 * strata)).astype(np.float32)
-        tone *= np.where(face, 0.80, 1.06).astype(np.float32)
-        tone *= 1 + np.float32(0.32) * (1 - smoothstep(metres, 6.0, 16.0)).astype(np.float32)
+        tone *= np.where(face, 0.84 + 0.07 * rills, 1.04).astype(np.float32)
+        tone *= 1 + np.float32(0.26) * (1 - smoothstep(metres, 6.0, 18.0)).astype(np.float32)
         tone = np.where(ramp, tone * 0.4 + 0.78, tone)
         colour = (rock * tone).astype(np.float32)
         if self.rock_index == len(materials.PIT_ROCKS) - 1:  # a coal mine shows its seam low down
@@ -148,9 +158,9 @@ class WasteDump(Feature):
         self.fans: list[tuple[Blob, float]] = []
         for k in range(int(rng.integers(4, 7))):
             turn = heading + (k - 2.0) * rng.uniform(0.5, 0.85)
-            far = radius * rng.uniform(0.36, 0.52)
+            far = radius * rng.uniform(0.44, 0.60)
             self.fans.append(
-                (Blob(rng, 1.25, 0.045, (far * np.sin(turn), far * np.cos(turn))), rng.uniform(0.42, 0.56))
+                (Blob(rng, 1.25, 0.045, (far * np.sin(turn), far * np.cos(turn))), rng.uniform(0.33, 0.45))
             )
         self.core = Blob(rng, 1.3, 0.05, (0.0, 0.0))
         self.rock = materials.DUMP_ROCKS[int(rng.integers(len(materials.DUMP_ROCKS)))]
@@ -162,12 +172,13 @@ class WasteDump(Feature):
         side, gsd = canvas.side, canvas.gsd
         window, down, right = self.frame(side)
         grown = 1.0 if self.restored else 0.80 + 0.20 * stage
-        inner = self.core.inside(down, right, self.radius * 0.55 * grown)
+        inner = self.core.inside(down, right, self.radius * 0.50 * grown)
         for blob, size in self.fans:
             inner = np.maximum(inner, blob.inside(down, right, self.radius * size * grown))
         inner += np.float32(2.5 / gsd) * self.noise(side, 1, 2.8, 10 / gsd, 80 / gsd)
         dump = one_piece(inner > 0)
-        metres = np.where(dump, np.maximum(inner, 0.1), 0.0).astype(np.float32) * np.float32(gsd)
+        away, nearest = from_edge(dump, 3 / gsd)
+        metres = away * np.float32(gsd)
         if self.restored and stage > 0.75:
             self._restore(canvas, window, dump, metres)
             return
@@ -186,15 +197,10 @@ class WasteDump(Feature):
         heaps = self.noise(side, 3, 0.3, 3.4, 14 / gsd)
         top = dump & (metres > (self.lifts - 1) * berm + slope)
         canvas.height[window] += np.where(dump, rise + top * heaps * 0.55 + rough * 0.25, 0).astype(np.float32)
-        streak = self._streaks(down, right)
-        tone = np.exp(0.085 * rough + face * (0.20 * streak - 0.13) + 0.14 * crest + 0.05 * top * heaps)
+        streak = self.noise(side, 4, 0.4, 2.6, 40 / gsd)[nearest[0], nearest[1]]  # rills run down the faces
+        tone = np.exp(0.085 * rough + face * (0.13 * streak - 0.13) + 0.14 * crest + 0.05 * top * heaps)
         canvas.lay(window, dump, (self.rock[:, None, None] * tone).astype(np.float32))
         canvas.labels[window][dump] = STOCKPILE
-
-    def _streaks(self, down: Field, right: Field) -> Field:
-        """Rills that run down the faces: noise of the direction only."""
-        rills = Wobble(generator(*self.key, 7), 30, 140, 0.2)
-        return rills(np.arctan2(down, right)).clip(-2, 2)
 
     def _restore(self, canvas: Canvas, window: tuple[slice, slice], dump: NDArray[np.bool_], metres: Field) -> None:
         gsd = canvas.gsd
@@ -221,12 +227,12 @@ class TailingsPond(Feature):
     """
 
     def __init__(self, key: tuple[int, ...], row: float, col: float, half: float, length: float, wet: float) -> None:
-        super().__init__(key, row, col, np.hypot(half, length) * 0.92 + 6)
+        super().__init__(key, row, col, np.hypot(half, length) * 0.92 + 30)
         rng = generator(*key)
         self.half, self.length, self.wet = half, length, wet
         self.angle = rng.uniform(0, 2 * np.pi)
         self.beach = materials.BEACHES[int(rng.integers(len(materials.BEACHES)))]
-        self.shape = rng.uniform(0.30, 0.5)
+        self.shape = rng.uniform(0.38, 0.6)
         self.dam_m = rng.uniform(46, 62)
         self.edge = Wobble(rng, 2, 9)
 
@@ -239,8 +245,8 @@ class TailingsPond(Feature):
         dam = np.float32(min(self.dam_m / gsd, 0.3 * self.length))
         length = np.float32(self.length * (0.86 + 0.14 * stage))
         bank = np.clip(1 - (x / np.float32(self.half)) ** 2, 0, 1) ** np.float32(self.shape)
-        far = length * bank * (1 + 0.06 * self.edge(np.clip(x / self.half, -1, 1) * np.float32(2.5)))
-        shore = np.float32(3 / gsd) * self.noise(side, 1, 3.0, 12 / gsd, 90 / gsd)
+        far = length * bank * (1 + 0.045 * self.edge(np.clip(x / self.half, -1, 1) * np.float32(2.5)))
+        shore = np.float32(4 / gsd) * self.noise(side, 1, 3.0, 16 / gsd, 120 / gsd)
         pond = one_piece((np.abs(x) < self.half) & (y > 0) & (y < far + shore))
         wall = pond & (y < dam)
         flat = pond & ~wall
@@ -248,7 +254,9 @@ class TailingsPond(Feature):
         base = canvas.height[window]
         crest = float(base[pond].mean()) + 10.0
         lift = smoothstep(y / dam)
-        canvas.height[window] = np.where(pond, base.min() * 0 + crest - 16 * (1 - lift), base).astype(np.float32)
+        outside = ndimage.distance_transform_edt(~pond) * gsd
+        skirt = np.where(pond, 1, 1 - smoothstep(outside, 0, 56)).astype(np.float32)  # it leans on the valley sides
+        canvas.height[window] = base + skirt * ((crest - 16 * (1 - lift)).astype(np.float32) - base)
 
         steps = np.mod(y * gsd, 15.0) / 15.0
         rough = self.noise(side, 2, 1.9, 2.0, 100 / gsd)
@@ -256,9 +264,9 @@ class TailingsPond(Feature):
         canvas.lay(window, wall, (materials.DAM[:, None, None] * dam_tone).astype(np.float32))
 
         flow = self.noise(side, 3, 2.4, 8 / gsd, 260 / gsd)
-        fans = np.sin(x * np.float32(2 * np.pi * gsd / 70) + 2.2 * flow) * 0.035
+        fans = np.sin(x * np.float32(2 * np.pi * gsd / 60) + 2.6 * flow) * 0.05
         damp = smoothstep((y - dam) / np.maximum(far - dam, 1) + 0.12 * flow, 0.1, 1.0).astype(np.float32)
-        tone = np.exp(0.05 * flow + fans + 0.022 * rough).astype(np.float32) * (1 - 0.22 * damp)
+        tone = np.exp(0.06 * flow + fans + 0.025 * rough).astype(np.float32) * (1 - 0.22 * damp)
         canvas.lay(window, flat, (self.beach[:, None, None] * tone).astype(np.float32))
         if self.wet > 0:
             reach = (y - dam) / np.maximum(far - dam, 1) + 0.07 * flow

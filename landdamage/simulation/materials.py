@@ -16,51 +16,51 @@ def _bgrn(*values: float) -> Field:
 
 # Weathered country rock and desert pavement: the background.
 COUNTRY_ROCKS = (
-    _bgrn(0.105, 0.135, 0.170, 0.215),  # tan
+    _bgrn(0.108, 0.135, 0.164, 0.208),  # tan
     _bgrn(0.095, 0.112, 0.130, 0.165),  # dark grey slate
-    _bgrn(0.090, 0.120, 0.172, 0.215),  # red-brown sandstone
-    _bgrn(0.130, 0.160, 0.188, 0.225),  # pale silt
+    _bgrn(0.094, 0.120, 0.158, 0.202),  # red-brown sandstone
+    _bgrn(0.126, 0.152, 0.178, 0.218),  # pale silt
 )
 ALLUVIUM = _bgrn(0.165, 0.195, 0.220, 0.260)
 ROAD = _bgrn(0.185, 0.215, 0.240, 0.275)
 
 # Fresh rock of pits, one per mine.
 PIT_ROCKS = (
-    _bgrn(0.200, 0.245, 0.285, 0.325),  # buff limestone
-    _bgrn(0.255, 0.275, 0.290, 0.310),  # grey-white
-    _bgrn(0.150, 0.205, 0.290, 0.340),  # ochre
-    _bgrn(0.190, 0.215, 0.235, 0.265),  # grey-buff sandstone over coal
+    _bgrn(0.165, 0.200, 0.232, 0.265),  # buff limestone
+    _bgrn(0.200, 0.216, 0.228, 0.246),  # grey-white
+    _bgrn(0.125, 0.170, 0.236, 0.280),  # ochre
+    _bgrn(0.160, 0.180, 0.198, 0.222),  # grey-buff sandstone over coal
 )
 COAL = _bgrn(0.045, 0.048, 0.052, 0.060)
 DUMP_ROCKS = (
-    _bgrn(0.120, 0.128, 0.134, 0.148),
-    _bgrn(0.098, 0.103, 0.107, 0.118),
-    _bgrn(0.138, 0.148, 0.158, 0.172),
+    _bgrn(0.112, 0.126, 0.138, 0.152),
+    _bgrn(0.092, 0.101, 0.109, 0.121),
+    _bgrn(0.126, 0.141, 0.154, 0.169),
 )
 BEACHES = (
-    _bgrn(0.290, 0.325, 0.350, 0.375),  # pale grey
-    _bgrn(0.250, 0.305, 0.350, 0.385),  # cream
-    _bgrn(0.305, 0.330, 0.335, 0.350),  # bluish white
+    _bgrn(0.240, 0.266, 0.284, 0.304),  # pale grey
+    _bgrn(0.224, 0.262, 0.288, 0.310),  # cream
+    _bgrn(0.252, 0.270, 0.274, 0.284),  # bluish white
 )
-DAM = _bgrn(0.190, 0.215, 0.235, 0.265)
-TAILINGS_WATER = _bgrn(0.150, 0.195, 0.170, 0.095)
-PIT_WATER = _bgrn(0.065, 0.105, 0.070, 0.022)
-RIVER_WATER = _bgrn(0.062, 0.076, 0.055, 0.022)
+DAM = _bgrn(0.158, 0.178, 0.194, 0.218)
+TAILINGS_WATER = _bgrn(0.142, 0.172, 0.136, 0.070)
+PIT_WATER = _bgrn(0.078, 0.108, 0.070, 0.020)
+RIVER_WATER = _bgrn(0.088, 0.106, 0.080, 0.026)
 
-YARD = _bgrn(0.165, 0.185, 0.200, 0.225)
-CONCRETE = _bgrn(0.235, 0.252, 0.262, 0.285)
+YARD = _bgrn(0.145, 0.164, 0.178, 0.200)
+CONCRETE = _bgrn(0.190, 0.203, 0.211, 0.228)
 ASPHALT = _bgrn(0.105, 0.110, 0.114, 0.125)
 ROOFS = (
-    _bgrn(0.40, 0.41, 0.41, 0.43),  # white sheet
-    _bgrn(0.29, 0.30, 0.30, 0.32),  # grey sheet
-    _bgrn(0.36, 0.25, 0.15, 0.24),  # blue sheet
-    _bgrn(0.11, 0.13, 0.22, 0.27),  # red tile
+    _bgrn(0.31, 0.32, 0.32, 0.335),  # white sheet
+    _bgrn(0.225, 0.232, 0.234, 0.25),  # grey sheet
+    _bgrn(0.255, 0.198, 0.128, 0.20),  # blue sheet
+    _bgrn(0.095, 0.108, 0.170, 0.22),  # red tile
 )
 
-SUMMER_GREEN = _bgrn(0.036, 0.066, 0.044, 0.330)
-SUMMER_FOREST = _bgrn(0.022, 0.038, 0.026, 0.230)
-AUTUMN_GREEN = _bgrn(0.050, 0.088, 0.092, 0.250)
-AUTUMN_FOREST = _bgrn(0.026, 0.043, 0.034, 0.205)
+SUMMER_GREEN = _bgrn(0.054, 0.092, 0.068, 0.300)
+SUMMER_FOREST = _bgrn(0.035, 0.059, 0.041, 0.225)
+AUTUMN_GREEN = _bgrn(0.063, 0.101, 0.097, 0.240)
+AUTUMN_FOREST = _bgrn(0.038, 0.061, 0.048, 0.200)
 
 
 def mixed(first: Field, second: Field, share: float) -> Field:

@@ -143,8 +143,9 @@ def _fill(site: Site, packer: _Packer, key: tuple[int, ...], scale: float, gsd: 
         ("dump", rng.uniform(160, 205) * scale),
         ("tailings", rng.uniform(150, 195) * scale),
         ("old_dump", rng.uniform(100, 130) * scale),
-        ("plant", rng.uniform(95, 125) * built),
-        ("camp", rng.uniform(90, 120) * built),
+        ("plant", rng.uniform(110, 140) * built),
+        ("camp", rng.uniform(105, 135) * built),
+        ("camp", rng.uniform(75, 105) * built),
     ]
     for part, (name, radius) in enumerate(wants):
         spot = packer.place(site.cell, radius)
@@ -159,7 +160,7 @@ def _fill(site: Site, packer: _Packer, key: tuple[int, ...], scale: float, gsd: 
         elif name == "dump":
             feature = WasteDump(own, row, col, fitted * 0.98)
         elif name == "tailings":
-            wet = rng.uniform(0.25, 0.5) if rng.random() < 0.8 else 0.0
+            wet = rng.uniform(0.3, 0.55) if rng.random() < 0.8 else 0.0
             feature = TailingsPond(own, row, col, fitted * 0.80, fitted * 1.15, wet)
         elif name == "old_dump":
             restored = ("vegetation", "background", None)[number % 3]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -10,7 +12,7 @@ from scipy import ndimage
 from landdamage import taxonomy
 from landdamage.simulation import materials
 from landdamage.simulation.canvas import Canvas
-from landdamage.simulation.noise import Field, generator
+from landdamage.simulation.noise import Field, generator, smoothstep
 from landdamage.simulation.plan import Plan
 
 BACKGROUND = taxonomy.BY_CODE["background"].id
@@ -43,9 +45,9 @@ def road_masks(seed: int, plan: Plan, side: int, gsd: float) -> tuple[NDArray[np
     haul = []
     for site in plan.sites:
         spots = [np.array([f.row, f.col]) for f in site.features]
-        haul += [_curve(rng, a, b, 0.10) for a, b in zip(spots[:-1], spots[1:], strict=True)]
+        haul += [_curve(rng, a, b, 0.10) for a, b in pairwise(spots)]
     gates = [np.array([s.features[0].row, s.features[0].col]) for s in plan.sites if s.features]
-    haul += [_curve(rng, a, b, 0.08) for a, b in zip(gates[:-1], gates[1:], strict=True)]
+    haul += [_curve(rng, a, b, 0.08) for a, b in pairwise(gates)]
     wide = _mask(side, haul, max(3, round(13 / gsd)))
     tracks = []
     for _ in range(int(26 * (side / 1024) ** 2) + 8):
@@ -65,3 +67,12 @@ def pave(canvas: Canvas, wide: NDArray[np.bool_], faint: Field, rough: Field) ->
     tone = np.exp(0.05 * rough).astype(np.float32)
     canvas.lay(everywhere, wide * np.float32(0.9), materials.ROAD[:, None, None] * tone)
     canvas.labels[wide] = BACKGROUND
+
+
+def spread_dust(canvas: Canvas, plan: Plan, rough: Field) -> None:
+    """Pale dust and trampled ground around everything that is worked; it lies on bare ground only."""
+    for feature in plan.features:
+        window, down, right = feature.frame(canvas.side)
+        away = np.hypot(down, right) / np.float32(feature.reach)
+        share = (1 - smoothstep(away + 0.12 * rough[window], 0.5, 1.0)) * 0.28
+        canvas.lay(window, share * (canvas.labels[window] == BACKGROUND), materials.ALLUVIUM)

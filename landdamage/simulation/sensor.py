@@ -109,7 +109,7 @@ def cloud_layers(seed: int, year: int, side: int, gsd: float, sun: Sun, number: 
         radius = rng.uniform(0.05, 0.085) * min(side, 2400)
         row, col = rng.uniform(0.1, 0.9, 2) * side
         away = rng.uniform(350, 800) / np.tan(np.radians(sun.elevation)) / gsd
-        rag = spectral_noise(generator(seed, 44, year, k), side, 2.9, 3.0, 3 * radius)
+        rag = spectral_noise(generator(seed, 44, year, k), side, 3.2, 3.0, 3 * radius)
         down, right = np.ogrid[:side, :side]
         one = smoothstep(1.0 - np.hypot(down - row, right - col) / radius + 0.38 * rag, 0.2, 0.75)
         one = one.astype(np.float32) * (np.hypot(down - row, right - col) < 2.0 * radius)

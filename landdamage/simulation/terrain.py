@@ -38,7 +38,7 @@ def make_river(seed: int, side: int, place: float, across: bool, gsd: float) -> 
     reach = min(side, 1400.0)
     for order, size in ((1.3, 0.018), (3.1, 0.012), (6.3, 0.006)):
         centre += reach * size * np.sin(2 * np.pi * order * line * max(side / 1400.0, 0.6) + rng.uniform(0, 2 * np.pi))
-    width = rng.uniform(26, 42) / gsd
+    width = rng.uniform(34, 54) / gsd
     return River(centre.astype(np.float32), width, across)
 
 
@@ -46,23 +46,24 @@ def relief(seed: int, side: int, gsd: float, river: River) -> Field:
     """Heights in metres: fractal hills, gullies by ridged noise, a valley along the river."""
     rng = generator(seed, 12)
     longest = 1500 / gsd
-    hills = spectral_noise(rng, side, 3.6, 3.0, longest) * np.float32(rng.uniform(26, 42))
-    ridged = spectral_noise(rng, side, 3.4, 3.0, 360 / gsd)
-    gullies = (1.0 - np.abs(ridged).clip(0, 1)) ** 2
+    hills = spectral_noise(rng, side, 3.7, 3.0, longest) * np.float32(rng.uniform(24, 38))
+    main = np.abs(spectral_noise(rng, side, 3.6, 40 / gsd, 520 / gsd))
+    minor = np.abs(spectral_noise(rng, side, 3.2, 16 / gsd, 170 / gsd))
+    gullies = (1.0 - main.clip(0, 1)) ** 2 + np.float32(0.20) * (1.0 - minor.clip(0, 1)) ** 2
     strength = smoothstep(spectral_noise(rng, side, 4.0, 40.0, longest), -1.0, 1.2)
     valley = np.exp(-((river.distance(side) * gsd / 170) ** 2))
-    height = 1500 + hills - (16 * strength + 3) * gullies
+    height = 1500 + hills - (21 * strength + 2) * gullies
     height = height * (1 - 0.6 * valley) + 0.6 * valley * np.float32(1500 - 26)
     return height.astype(np.float32)
 
 
 def country_rock(seed: int, height: Field, gsd: float, river: River) -> Field:
-    """(4, side, side) reflectance of bare natural ground: rock units, scree, gully fill, pebble speckle, gravel banks."""
+    """(4, side, side) reflectance of bare natural ground: rock units, gully fill, pebble speckle, gravel banks."""
     rng = generator(seed, 13)
     side = height.shape[0]
     pick = rng.permutation(len(materials.COUNTRY_ROCKS))[:3]
     first, second, third = (materials.COUNTRY_ROCKS[i][:, None, None] for i in pick)
-    unit = smoothstep(spectral_noise(rng, side, 3.2, 3.0, 700 / gsd), -0.5, 0.5) * np.float32(0.75)
+    unit = smoothstep(spectral_noise(rng, side, 3.2, 3.0, 700 / gsd), -0.6, 0.6) * np.float32(0.65)
     bands = smoothstep(spectral_noise(rng, side, 3.0, 3.0, 500 / gsd), 0.2, 1.0) * np.float32(0.7)
     albedo = first * (1 - unit) + second * unit
     albedo += bands * (third - albedo)
@@ -71,8 +72,11 @@ def country_rock(seed: int, height: Field, gsd: float, river: River) -> Field:
     albedo += fill * (materials.ALLUVIUM[:, None, None] - albedo)
     gravel = smoothstep(-(river.distance(side) - river.width * (1.5 + 0.35 * unit)), -3.0, 3.0).astype(np.float32)
     albedo += np.float32(0.8) * gravel * (materials.ALLUVIUM[:, None, None] * np.float32(1.08) - albedo)
-    texture = spectral_noise(rng, side, 1.9, 2.0, 260 / gsd) * np.float32(0.105)
-    texture += spectral_noise(rng, side, 0.6, 2.0, 14 / gsd) * np.float32(0.035)
+    rugged = np.float32(0.55) + np.float32(0.65) * smoothstep(
+        ndimage.gaussian_filter(np.abs(hollow), 60 / gsd), 0.2, 1.3
+    )
+    texture = spectral_noise(rng, side, 1.9, 2.0, 260 / gsd) * np.float32(0.15) * rugged
+    texture += spectral_noise(rng, side, 0.6, 2.0, 14 / gsd) * np.float32(0.055)
     albedo *= np.exp(texture)
     shrubs = spectral_noise(rng, side, 0.4, 2.6, 10 / gsd)
     dots = smoothstep(shrubs, 2.0, 2.6).astype(np.float32) * np.float32(0.45)
@@ -99,7 +103,7 @@ def vegetation(seed: int, year: int, height: Field, gsd: float, river: River) ->
     """
     rng = generator(seed, 14)
     side = height.shape[0]
-    density = spectral_noise(rng, side, 3.1, 36 / gsd, 520 / gsd)
+    density = spectral_noise(rng, side, 3.1, 26 / gsd, 520 / gsd)
     hollow = ndimage.gaussian_filter(height, 120 / gsd) - height
     density += np.float32(0.55) * ndimage.gaussian_filter(hollow, 8 / gsd) / np.float32(hollow.std() + 1e-6)
     away = river.distance(side) - river.width * 2.0
@@ -119,10 +123,13 @@ def plant_cover(seed: int, mask: NDArray[np.bool_], density: Field, greens: tupl
     side = mask.shape[0]
     clump = spectral_noise(rng, side, 1.4, 2.2, 60 / gsd)
     crown = spectral_noise(rng, side, 0.6, 2.6, 12 / gsd)
-    forest = smoothstep(density + np.float32(0.25) * clump, 0.75, 1.15).astype(np.float32)
+    forest = smoothstep(density + np.float32(0.25) * clump, 1.05, 1.5).astype(np.float32)
     grass, trees = (g[:, None, None] for g in greens)
-    colour = grass + forest * (trees - grass)
-    colour = colour * np.exp(np.float32(0.13) * clump + (0.08 + 0.22 * forest) * np.minimum(crown, 1.5))
+    meadow = spectral_noise(rng, side, 2.8, 6.0, 300 / gsd)
+    tint = np.array([1.08, 1.02, 1.16, 0.92], np.float32)[:, None, None]
+    colour = grass * (1 + (tint - 1) * np.clip(meadow, -1.6, 1.6))
+    colour = colour + forest * (trees - colour)
+    colour = colour * np.exp(np.float32(0.13) * clump + (0.08 + 0.22 * forest) * np.minimum(crown, 1.3))
     solid = ndimage.gaussian_filter(mask.astype(np.float32), 1.6 / gsd)
     cover = solid * np.clip(0.80 + 0.10 * clump + 0.2 * smoothstep(density, 0.0, 0.5), 0.5, 1.0)
     return cover.astype(np.float32), colour.astype(np.float32)
