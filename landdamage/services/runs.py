@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from minegis.jobs.runner import JobContext
 
+from landdamage.interpretation.models import available
 from landdamage.interpretation.water import propose_water_origin
 from landdamage.models import InterpretationRun, Scene
 from landdamage.services.files import file_path, files
@@ -17,7 +18,7 @@ from landdamage.taxonomy import damage_kind
 from minegis import __version__
 from minegis.access.models import User
 from minegis.access.permissions import require
-from minegis.errors import SceneError
+from minegis.errors import ModelError, SceneError
 from minegis.jobs.models import Job
 from minegis.jobs.services import job_submit
 from minegis.registry.models import SRID, Mine
@@ -38,11 +39,15 @@ def run_start(*, scene: Scene, user: User | None, model_name: str = "") -> Inter
     Raises:
         ForbiddenError: the user may not start runs in the scene's region.
         SceneError: E-JOB-01 when the scene is not usable.
+        ModelError: E-MOD-01 when no model of that name is installed.
     """
     if user is not None:
         require(user, "run.start", scene.region)
     if not scene.is_usable:
         raise SceneError("E-JOB-01", state=scene.state)
+    installed = available()
+    if model_name and model_name not in installed:  # a name only: a path must never come from outside
+        raise ModelError("E-MOD-01", value=model_name, known=", ".join(installed))
     run = InterpretationRun.objects.create(scene=scene, year=scene.year, started_by=user, model_name=model_name)
     run.job = job_submit(
         kind="interpret",
@@ -59,8 +64,6 @@ def run_start(*, scene: Scene, user: User | None, model_name: str = "") -> Inter
 def _engine(name: str, weights_sha256: str) -> Any:
     """Networks stay loaded between the jobs of a worker."""
     from landdamage.interpretation import load_engine
-    from landdamage.interpretation.models import available
-
     return load_engine(available()[name])
 
 
@@ -72,7 +75,7 @@ def run_interpret(context: JobContext) -> None:
     scene = run.scene
     InterpretationRun.objects.filter(pk=run.pk).update(state=InterpretationRun.State.RUNNING)
     context.progress("model", 0.0)
-    card, findings = choose_model(scene.gsd_m, tuple(scene.bands), name=context.params.get("model") or None)
+    card, _ = choose_model(scene.gsd_m, tuple(scene.bands), name=context.params.get("model") or None)
     store = files()
     result = interpret_scene(
         file_path(scene.cog_sha256),
@@ -100,7 +103,7 @@ def run_interpret(context: JobContext) -> None:
             engine=result.engine,
             params=result.params,
             code_version=__version__,
-            findings=[f.as_dict() for f in (*findings, *result.findings)],
+            findings=[f.as_dict() for f in result.findings],
             finished_at=timezone.now(),
             **rasters,
         )
