@@ -24,9 +24,9 @@ bench: ## the benchmark tables
 	@$(LOCAL) setup --dev
 	@for table in benchmarks/bench_*.py; do echo "== $$table"; $(VENV) $$table || exit 1; done
 
-train: ## train the shipped model again from its recipe
-	@$(LOCAL) setup
-	@$(VENV) manage.py train
+train: ## train a shipped model again from its recipe; MODEL=2m (default) or 10m
+	@$(LOCAL) setup --dev
+	@$(VENV) -m landdamage.learning.train $(or $(MODEL),2m)
 
 setup: ## packages and .venv only, with the development tools
 	@$(LOCAL) setup --dev
