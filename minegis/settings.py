@@ -7,12 +7,15 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote
 
+import django_stubs_ext
 import environ
 from csp.constants import NONCE, NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from minegis.gdal import library_paths
+
+django_stubs_ext.monkeypatch()  # lets classes such as QuerySet and ModelAdmin name their model in brackets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
