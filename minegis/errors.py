@@ -28,7 +28,8 @@ class Entry:
 
 
 def _table() -> dict[str, Entry]:
-    e, w = Entry, "warn"
+    e = Entry
+    w: Severity = "warn"
     return {
         # Upload
         "E-UPL-01": e(
@@ -396,6 +397,20 @@ def _table() -> dict[str, Entry]:
             "The image lacks band {value}, which the model needs",
             "请换用其他模型或补充波段",
             "Choose another model or supply the band",
+        ),
+        "E-MOD-05": e(
+            422,
+            "影像比模型精细,已按 {value} m 解译",
+            "The image is finer than the model; interpreted at {value} m",
+            severity=w,
+        ),
+        # Output of the command line
+        "E-OUT-01": e(
+            422,
+            "无法写入 {value}",
+            "Cannot write {value}",
+            "请检查目录是否存在、是否可写",
+            "Check that the folder exists and can be written to",
         ),
         # Jobs
         "E-JOB-01": e(409, "任务当前状态为 {state},不能执行此操作", "The job is {state}; this cannot be done now"),

@@ -1,0 +1,7 @@
+"""Scenes in, class rasters and patches with areas and confidence out."""
+
+from landdamage.interpretation.engine import Engine, load_engine
+from landdamage.interpretation.models import ModelCard, choose_model
+from landdamage.interpretation.result import Interpretation, interpret_scene
+
+__all__ = ["Engine", "Interpretation", "ModelCard", "choose_model", "interpret_scene", "load_engine"]

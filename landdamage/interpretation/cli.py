@@ -1,0 +1,145 @@
+"""``manage.py interpret``: a scene in, polygons, a class raster and an area table out. No Django, no database."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TextIO
+
+from tqdm import tqdm
+
+from landdamage.imagery.checks import SceneReport, inspect_scene
+from landdamage.imagery.cog import write_cog
+from landdamage.interpretation.engine import load_engine
+from landdamage.interpretation.models import choose_model
+from landdamage.interpretation.output import area_table, copy_class_raster, write_geopackage
+from landdamage.interpretation.result import Interpretation, interpret_scene
+from minegis.errors import Finding, Language, MineGISError, SceneError, hint, message
+
+FAILED = 2  # exit status of a coded error
+COG_SHARE = 0.1  # of the progress bar
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+
+_TEXT = {
+    "zh": {"warn": "警告", "error": "错误", "cog": "整理影像", "network": "解译", "polygons": "提取图斑",
+           "patches": "图斑", "model": "模型", "written": "已写入"},
+    "en": {"warn": "warning", "error": "error", "cog": "preparing", "network": "interpreting", "polygons": "polygons",
+           "patches": "patches", "model": "model", "written": "written"},
+}  # fmt: skip
+
+
+def default_language(environ: dict[str, str] | None = None) -> Language:
+    """Chinese when the locale of the terminal says so, else English."""
+    env = os.environ if environ is None else environ
+    locale = env.get("LC_ALL") or env.get("LC_MESSAGES") or env.get("LANG") or ""
+    return "zh" if locale.lower().startswith("zh") else "en"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments, shared with Django's wrapper of it."""
+    parser.add_argument("scene", type=Path, help="an orthorectified image: GeoTIFF, ERDAS IMG, PCIDSK, ENVI, JPEG 2000")
+    parser.add_argument("-o", "--output", type=Path, help="write the patches to this GeoPackage")
+    parser.add_argument("--raster", type=Path, help="write the class raster to this GeoTIFF")
+    parser.add_argument(
+        "--model", help="name of a model, or the path of its card (.json); default: by resolution and bands"
+    )
+    parser.add_argument("--bands", help="names of the bands in the order of the file, e.g. B,G,R,N")
+    parser.add_argument("--lang", choices=["zh", "en"], default=default_language(), help="language of the output")
+    parser.add_argument("--resume", type=Path, metavar="DIR", help="keep finished work in DIR and go on from it")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; 0 on success, 2 after a coded error."""
+    parser = argparse.ArgumentParser(prog="manage.py interpret", description=__doc__)
+    add_arguments(parser)
+    return run(parser.parse_args(arguments))
+
+
+def run(options: argparse.Namespace, out: TextIO | None = None, err: TextIO | None = None) -> int:
+    """Do what parsed arguments ask for, writing results to ``out`` and messages to ``err``."""
+    out, err = out or sys.stdout, err or sys.stderr
+    language: Language = options.lang
+    try:
+        result = _interpret(options, language, err)
+    except _RejectedError as rejected:
+        for finding in rejected.report.findings:
+            _print(finding, language, err)
+        return FAILED
+    except MineGISError as error:
+        _print(error.finding(), language, err)
+        return FAILED
+    text = _TEXT[language]
+    print(f"{text['model']}: {result.model.name} {result.model.version} ({result.engine})", file=out)
+    print(f"{text['patches']}: {len(result.patches)}", file=out)
+    print(area_table(result.areas_cm2, language), file=out)
+    return 0
+
+
+class _RejectedError(Exception):
+    """The checks found errors; all of them are printed, not only the first."""
+
+    def __init__(self, report: SceneReport) -> None:
+        self.report = report
+
+
+def _interpret(options: argparse.Namespace, language: Language, err: TextIO) -> Interpretation:
+    for path in (options.output, options.raster):
+        if path is not None and not os.access(path.parent, os.W_OK | os.X_OK):
+            raise MineGISError("E-OUT-01", value=path)
+    report = inspect_scene(options.scene, bands=options.bands.split(",") if options.bands else None)
+    if report.state == "rejected":
+        raise _RejectedError(report)
+    metadata = report.usable()
+    if metadata.gsd_m is None:
+        raise SceneError("E-GEO-01")
+    card, findings = choose_model(metadata.gsd_m, metadata.bands, options.model)
+    for finding in (*report.findings, *findings):
+        _print(finding, language, err)
+    engine = load_engine(card, options.device)
+    with ExitStack() as stack:
+        workdir = options.resume or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="minegis-")))
+        workdir.mkdir(parents=True, exist_ok=True)
+        bar = stack.enter_context(tqdm(total=100, file=err, bar_format=_BAR))
+
+        def progress(stage: str, fraction: float) -> None:
+            bar.set_description_str(_TEXT[language][stage], refresh=False)
+            bar.update(max(0.0, 100 * fraction - bar.n))
+
+        cog = _cog(options.scene, workdir, report, lambda part: progress("cog", COG_SHARE * part))
+        result = interpret_scene(
+            cog,
+            workdir,
+            engine=engine,
+            bands=metadata.bands,
+            progress=lambda stage, part: progress(stage, COG_SHARE + (1 - COG_SHARE) * part),
+        )
+        bar.close()
+        for finding in result.findings:
+            _print(finding, language, err)
+        for path, write in ((options.output, write_geopackage), (options.raster, copy_class_raster)):
+            if path is not None:
+                write(result, path)
+                print(f"{_TEXT[language]['written']}: {path}", file=err)
+    return result
+
+
+def _cog(scene: Path, workdir: Path, report: SceneReport, progress: Callable[[float], None]) -> Path:
+    """The image as every door stores it, so that all doors see equal pixels; made once per work folder."""
+    stat = scene.stat()
+    path = workdir / f"scene-{stat.st_size}-{stat.st_mtime_ns}.tif"
+    if not path.is_file():
+        write_cog(scene, path, report=report, progress=progress)
+    return path
+
+
+def _print(finding: Finding, language: Language, err: TextIO) -> None:
+    text = message(finding.code, language, **finding.values)
+    remedy = hint(finding.code, language, **finding.values)
+    kind = _TEXT[language][finding.severity]
+    print(f"{kind} {finding.code}: {text}" + (f" ({remedy})" if remedy else ""), file=err)

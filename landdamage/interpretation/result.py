@@ -1,0 +1,140 @@
+"""One call from a scene to its interpretation: rasters, patches and areas that agree with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+
+from landdamage.interpretation.engine import Engine
+from landdamage.interpretation.models import ModelCard
+from landdamage.interpretation.polygons import SIMPLIFY_PIXELS, Rasters, minimum_mapping_unit_m2, vectorise
+from landdamage.interpretation.predict import predict_strips
+from landdamage.interpretation.source import open_scene
+from landdamage.interpretation.strips import StripStore
+from landdamage.taxonomy import FOREGROUND_IDS
+from minegis.errors import Finding
+from minegis.windows import OVERLAP, PANEL_WIDTH, Plan
+
+NETWORK_SHARE = 0.8  # of the progress bar
+
+
+@dataclass(frozen=True)
+class Interpretation:
+    """What a model found on a scene.
+
+    Attributes:
+        class_raster: uint8 class ids on the working grid, palette, 255 = not observed.
+        confidence_raster: probability of the class in steps of 1/200 (scale in the file), 255 = not observed.
+        margin_raster: distance to the second class, likewise.
+        patches: polygons of classes 1-7 in EPSG:4490: class_id, class_code, damage_kind, confidence (mean),
+            confidence_p5 (5 % quantile), margin (mean), pixels, area_cm2, geometry.
+        areas_cm2: sum of the patches' areas for every foreground class id.
+        findings: warnings beyond those of ``choose_model``.
+        model: the card.
+        engine: device, number type and library that computed it.
+        params: what the result depends on beside scene and model.
+        windows: how many windows went through the network in this call.
+    """
+
+    class_raster: Path
+    confidence_raster: Path
+    margin_raster: Path
+    patches: gpd.GeoDataFrame
+    areas_cm2: dict[int, int]
+    findings: list[Finding]
+    model: ModelCard
+    engine: str
+    params: dict[str, Any] = field(default_factory=dict)
+    windows: int = 0
+
+
+def interpret_scene(
+    path: Path,
+    workdir: Path,
+    *,
+    engine: Engine,
+    bands: Sequence[str],
+    progress: Callable[[str, float], None] = lambda stage, fraction: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    min_area_m2: float | None = None,
+    simplify_pixels: float = SIMPLIFY_PIXELS,
+) -> Interpretation:
+    """Interpret a scene in its own CRS with memory bounded by a strip of it.
+
+    Finished strips lie in ``workdir/strips``: called again with the same arguments after any interruption it goes on
+    from them, and the pixels equal those of an undisturbed run.
+
+    Args:
+        path: a raster that passed ``inspect_scene``.
+        workdir: folder for strips and results; the caller removes it.
+        engine: the loaded network.
+        bands: band names in the order of the file.
+        progress: called with the stage, ``network`` or ``polygons``, and the share of the whole that is done, 0-1.
+        should_stop: asked before every batch of windows.
+        min_area_m2: minimum mapping unit in m²; None means max(400, 25 gsd²).
+        simplify_pixels: tolerance of the border simplification in pixels, 0 for none.
+
+    Raises:
+        SceneError: the scene cannot be opened or read, or has no place (E-FMT-*, E-GEO-01).
+        ModelError: E-MOD-04 a required band is missing.
+        JobCancelledError: ``should_stop`` said so.
+    """
+    card = engine.card
+    with open_scene(path, card, bands) as source:
+        findings = [Finding("E-MOD-05", "gsd_m", {"value": f"{source.gsd_m:.2f}"})] if source.decimated else []
+        plan = Plan(source.height, source.width, card.tile, min(OVERLAP, card.tile // 4), PANEL_WIDTH)
+        params = {
+            "window": plan.window,
+            "overlap": plan.overlap,
+            "gsd_m": round(source.gsd_m, 4),
+            "stretch": source.stretch.as_lists(),
+            "bands": list(bands),
+            "min_area_m2": minimum_mapping_unit_m2(source.gsd_m) if min_area_m2 is None else min_area_m2,
+            "simplify_pixels": simplify_pixels,
+        }
+        stat = path.stat()
+        inputs = {key: params[key] for key in ("window", "overlap", "gsd_m", "stretch", "bands")} | {
+            "scene": [path.name, stat.st_size, stat.st_mtime_ns],
+            "model": [card.name, card.version, card.weights_sha256],
+            "engine": [engine.name, engine.batch],
+            "size": [plan.height, plan.width, plan.panel_width],
+        }
+        store = StripStore(workdir / "strips", plan, inputs)
+        computed = predict_strips(
+            source, engine, store, lambda part: progress("network", NETWORK_SHARE * part), should_stop
+        )
+        rasters = Rasters(workdir / "class.tif", workdir / "confidence.tif", workdir / "margin.tif")
+        tags = {
+            "MODEL": f"{card.name} {card.version}",
+            "WEIGHTS_SHA256": card.weights_sha256,
+            "ENGINE": engine.name,
+        }
+        patches = vectorise(
+            store,
+            source,
+            rasters,
+            tags,
+            lambda part: progress("polygons", NETWORK_SHARE + (1 - NETWORK_SHARE) * part),
+            min_area_m2=min_area_m2,
+            simplify_pixels=simplify_pixels,
+        )
+    areas = np.zeros(max(FOREGROUND_IDS) + 1, np.int64)
+    np.add.at(areas, patches["class_id"].to_numpy(), patches["area_cm2"].to_numpy())
+    progress("polygons", 1.0)
+    return Interpretation(
+        class_raster=rasters.classes,
+        confidence_raster=rasters.confidence,
+        margin_raster=rasters.margin,
+        patches=patches,
+        areas_cm2={class_id: int(areas[class_id]) for class_id in FOREGROUND_IDS},
+        findings=findings,
+        model=card,
+        engine=engine.name,
+        params=params,
+        windows=computed,
+    )
