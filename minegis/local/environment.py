@@ -9,7 +9,7 @@ from pathlib import Path
 from minegis.local.services import Services
 
 # Another program's PROJ or GDAL data must not meet the libraries inside our wheels.
-FOREIGN = ("PROJ_LIB", "PROJ_DATA", "GDAL_DATA", "GDAL_DRIVER_PATH", "PYTHONPATH", "PYTHONHOME")
+FOREIGN = ("PROJ_LIB", "PROJ_DATA", "GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_NETWORK", "PYTHONPATH", "PYTHONHOME")
 MARK = "MINEGIS_PLACE"
 
 
