@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import geopandas as gpd
@@ -18,10 +19,10 @@ from scipy import ndimage
 from landdamage import taxonomy
 from landdamage.simulation import export, materials, sensor
 from landdamage.simulation.canvas import Canvas
-from landdamage.simulation.noise import generator, smoothstep, spectral_noise
+from landdamage.simulation.noise import Field, generator, smoothstep, spectral_noise
 from landdamage.simulation.plan import make_plan
 from landdamage.simulation.roads import pave, road_masks, spread_dust
-from landdamage.simulation.terrain import country_rock, plant_cover, relief, vegetation, without_small
+from landdamage.simulation.terrain import country_rock, plant_cover, plant_density, relief, vegetation, without_small
 
 PAD = 8  # pixels drawn beyond each edge, so that shifted and blurred scenes have no seams
 SMALLEST = 256
@@ -99,6 +100,15 @@ class District:
         self.stage(year)
         return sensor.plan_acquisition(self.seed, self.years, year)
 
+    @cached_property
+    def _natural(self) -> tuple[Field, Field]:
+        """Bare ground and how well plants grow on it: the same every year, and half of the time of drawing one."""
+        river = self.plan.river
+        return (
+            country_rock(self.seed, self._relief, self.gsd, river),
+            plant_density(self.seed, self._relief, self.gsd, river),
+        )
+
     def _ground(self, year: int) -> Canvas:
         """The ground of a year on the padded grid; the latest one drawn is kept, as truth and render want the same."""
         if self._latest and self._latest[0] == year:
@@ -110,16 +120,17 @@ class District:
             materials.mixed(materials.SUMMER_FOREST, materials.AUTUMN_FOREST, autumn),
         )
         river = self.plan.river
+        rock, growth = self._natural
         canvas = Canvas(
             labels=np.full((side, side), BACKGROUND, np.uint8),
             height=self._relief.copy(),
             objects=np.zeros((side, side), np.float32),
-            albedo=country_rock(self.seed, self._relief, gsd, river),
+            albedo=rock.copy(),
             gsd=gsd,
             greens=greens,
         )
         everywhere = (slice(None), slice(None))
-        mask, density = vegetation(self.seed, year, self._relief, gsd, river)
+        mask, density = vegetation(self.seed, year, growth, gsd)
         cover, colour = plant_cover(self.seed, mask, density, greens, gsd)
         canvas.lay(everywhere, cover, colour)
         canvas.labels[mask] = VEGETATION

@@ -95,24 +95,26 @@ def without_small(mask: NDArray[np.bool_], smallest: int) -> NDArray[np.bool_]:
     return out
 
 
-def vegetation(seed: int, year: int, height: Field, gsd: float, river: River) -> tuple[NDArray[np.bool_], Field]:
-    """Where plants cover the ground and how dense: hollows and river banks are green, crests bare.
+def plant_density(seed: int, height: Field, gsd: float, river: River) -> Field:
+    """How well plants grow, (side, side), standard deviation near 1: hollows and river banks better than crests."""
+    rng = generator(seed, 14)
+    density = spectral_noise(rng, height.shape[0], 3.1, 26 / gsd, 520 / gsd)
+    hollow = ndimage.gaussian_filter(height, 120 / gsd) - height
+    density += np.float32(0.55) * ndimage.gaussian_filter(hollow, 8 / gsd) / np.float32(hollow.std() + 1e-6)
+    away = river.distance(height.shape[0]) - river.width * 2.0
+    density += np.float32(1.6) * np.exp(-((away * gsd / 90) ** 2)).astype(np.float32)
+    return ndimage.gaussian_filter(density, 6 / gsd)
+
+
+def vegetation(seed: int, year: int, density: Field, gsd: float) -> tuple[NDArray[np.bool_], Field]:
+    """Where plants cover the ground in a year: the best 30-42 % of it, a little more or less from year to year.
 
     Returns:
         Exact mask (side, side) and density (side, side), 0 at the edge of the mask and about 1 in thick stands.
     """
-    rng = generator(seed, 14)
-    side = height.shape[0]
-    density = spectral_noise(rng, side, 3.1, 26 / gsd, 520 / gsd)
-    hollow = ndimage.gaussian_filter(height, 120 / gsd) - height
-    density += np.float32(0.55) * ndimage.gaussian_filter(hollow, 8 / gsd) / np.float32(hollow.std() + 1e-6)
-    away = river.distance(side) - river.width * 2.0
-    density += np.float32(1.6) * np.exp(-((away * gsd / 90) ** 2)).astype(np.float32)
-    density = ndimage.gaussian_filter(density, 6 / gsd)
-    share = rng.uniform(0.30, 0.42) + float(generator(seed, 15, year).uniform(-0.02, 0.02))
-    density -= np.float32(np.quantile(density[::4, ::4], 1 - share))
-    mask = without_small(density > 0, int(SMALLEST_PATCH_M2 / gsd**2))
-    return mask, density
+    share = generator(seed, 17).uniform(0.30, 0.42) + float(generator(seed, 15, year).uniform(-0.02, 0.02))
+    above = density - np.float32(np.quantile(density[::4, ::4], 1 - share))
+    return without_small(above > 0, int(SMALLEST_PATCH_M2 / gsd**2)), above
 
 
 def plant_cover(seed: int, mask: NDArray[np.bool_], density: Field, greens: tuple[Field, Field], gsd: float) -> tuple[
