@@ -177,7 +177,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": LONGEST_JOB_SECONDS + 3
 CELERY_TASK_DEFAULT_QUEUE = "cpu"
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
-    "reap-lost-jobs": {"task": "minegis.jobs.tasks.reap", "schedule": 15.0},
+    # A message nobody took in time is dropped: the next one does the same work.
+    "reap-lost-jobs": {"task": "minegis.jobs.tasks.reap", "schedule": 15.0, "options": {"expires": 15}},
     "expire-uploads": {"task": "minegis.uploads.tasks.expire", "schedule": 3600.0},
 }
 JOB_KINDS = {
@@ -290,9 +291,8 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
-        "JobStateEnum": "minegis.jobs.models.Job.State",
+        "WorkStateEnum": "minegis.jobs.models.Job.State",  # of jobs and of interpretation runs alike
         "SceneStateEnum": "landdamage.models.Scene.State",
-        "RunStateEnum": "landdamage.models.InterpretationRun.State",
     },
 }
 
@@ -305,5 +305,9 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"rasterio": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
+    "loggers": {
+        "rasterio": {"level": "WARNING"},
+        "numexpr": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+    },
 }

@@ -8,20 +8,10 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from minegis.access.roles import Role
 from minegis.registry.models import Region
 
-
-class Role(models.TextChoices):
-    """What a person does for the bureau."""
-
-    UPLOADER = "uploader", _("Field uploader")
-    INTERPRETER = "interpreter", _("Interpreter")
-    REVIEWER = "reviewer", _("Reviewer")
-    ANALYST = "analyst", _("Analyst")
-    MANAGER = "manager", _("Manager")
-    ADMIN = "admin", _("Administrator")
-    VIEWER = "viewer", _("Viewer")
-    AUDITOR = "auditor", _("Auditor")
+__all__ = ["Membership", "Role", "User"]
 
 
 class User(AbstractUser):
@@ -53,7 +43,9 @@ class Membership(models.Model):
 
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships", verbose_name=_("user"))
     role = models.CharField(_("role"), max_length=12, choices=Role.choices)
-    region = models.ForeignKey(Region, models.PROTECT, null=True, blank=True, related_name="memberships", verbose_name=_("region"))
+    region = models.ForeignKey(
+        Region, models.PROTECT, null=True, blank=True, related_name="memberships", verbose_name=_("region")
+    )
 
     class Meta:
         verbose_name = _("membership")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def region_prefix(code: str) -> str:
-    """The part of a GB/T 2260 code that all subordinate regions share: 650000 -> 65, 652300 -> 6523, 652301 -> 652301."""
+    """The part of a GB/T 2260 code that all subordinate regions share: 650000 -> 65, 652300 -> 6523."""
     pairs = [code[i : i + 2] for i in range(0, len(code), 2)]
     while len(pairs) > 1 and pairs[-1] in ("00", "0", "000"):
         pairs.pop()

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from minegis.access.permissions import Action, readers
 from minegis.access.querysets import RegionScopedQuerySet
 from minegis.registry.models import Region
 
@@ -17,6 +18,7 @@ class JobQuerySet(RegionScopedQuerySet):
     """Jobs of a region; a person always sees their own."""
 
     owner_path: ClassVar[str | None] = "created_by"
+    reader_roles: ClassVar[frozenset[str] | None] = readers(Action.READ_JOBS)
 
 
 class Job(models.Model):
@@ -37,9 +39,16 @@ class Job(models.Model):
     kind = models.CharField(_("kind"), max_length=30)
     queue = models.CharField(_("queue"), max_length=10)
     params = models.JSONField(_("parameters"), default=dict)
-    region = models.ForeignKey(Region, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("region"))
+    region = models.ForeignKey(
+        Region, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("region")
+    )
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="jobs", verbose_name=_("created by")
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="jobs",
+        verbose_name=_("created by"),
     )
     title = models.CharField(_("title"), max_length=200, blank=True)
 
@@ -57,6 +66,7 @@ class Job(models.Model):
     error_values = models.JSONField(_("error values"), default=dict, blank=True)
     result = models.JSONField(_("result"), default=dict, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    sent_at = models.DateTimeField(_("last sent to the broker"), null=True, blank=True, editable=False)
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 

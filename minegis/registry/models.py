@@ -10,6 +10,7 @@ from django.core.validators import RegexValidator
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from minegis.access.permissions import Action, readers
 from minegis.access.querysets import RegionScopedQuerySet
 
 SRID = 4490
@@ -19,6 +20,12 @@ class RegionQuerySet(RegionScopedQuerySet):
     """Regions, scoped by their own code."""
 
     region_path: ClassVar[str] = "code"
+
+
+class MineQuerySet(RegionScopedQuerySet):
+    """Mines of a region, for the roles that may read the register."""
+
+    reader_roles: ClassVar[frozenset[str] | None] = readers(Action.READ_MINES)
 
 
 class BilingualName(models.Model):
@@ -54,7 +61,9 @@ class Region(BilingualName):
 
     code = models.CharField(_("code"), max_length=9, validators=[RegexValidator(r"^\d{6}(\d{3})?$")])
     level = models.CharField(_("level"), max_length=10, choices=Level.choices)
-    parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children", verbose_name=_("parent"))
+    parent = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="children", verbose_name=_("parent")
+    )
     is_xpcc = models.BooleanField(_("reports to XPCC"), default=False)
     geom = models.MultiPolygonField(_("outline"), srid=SRID)
     valid_from = models.DateField(_("valid from"), null=True, blank=True)
@@ -104,7 +113,7 @@ class Mine(BilingualName):
 
     mine_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     code = models.CharField(_("bureau code"), max_length=20, unique=True)
-    licence_no = models.CharField(_("licence number"), max_length=40, null=True, blank=True, unique=True)  # noqa: DJ001 unique when given
+    licence_no = models.CharField(_("licence number"), max_length=40, null=True, blank=True, unique=True)
     licence_from = models.DateField(_("licence from"), null=True, blank=True)
     licence_to = models.DateField(_("licence to"), null=True, blank=True)
     licence_holder = models.CharField(_("licence holder"), max_length=120, blank=True)
@@ -116,7 +125,7 @@ class Mine(BilingualName):
     influence_zone = models.MultiPolygonField(_("influence zone"), srid=SRID, null=True, blank=True)
     region = models.ForeignKey(Region, models.PROTECT, related_name="mines", verbose_name=_("region"))
 
-    objects = RegionScopedQuerySet.as_manager()
+    objects = MineQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("mine")
@@ -124,6 +133,7 @@ class Mine(BilingualName):
         ordering = ["code"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(status="unlicensed") | models.Q(boundary__isnull=False), name="licensed_mine_has_boundary"
+                condition=models.Q(status="unlicensed") | models.Q(boundary__isnull=False),
+                name="licensed_mine_has_boundary",
             )
         ]

@@ -14,9 +14,10 @@ from minegis.registry.models import Region
 
 
 class UploadQuerySet(RegionScopedQuerySet):
-    """Uploads of a region; a person always sees their own."""
+    """Uploads belong to one person; nobody else sees them."""
 
     owner_path: ClassVar[str | None] = "created_by"
+    reader_roles: ClassVar[frozenset[str] | None] = frozenset()
 
 
 class Upload(models.Model):
@@ -41,8 +42,14 @@ class Upload(models.Model):
     sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.RECEIVING)
     error_code = models.CharField(_("error code"), max_length=12, blank=True)
-    region = models.ForeignKey(Region, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("region"))
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="uploads", verbose_name=_("created by"))
+    error_values = models.JSONField(_("error values"), default=dict, blank=True)
+    result_id = models.CharField(_("what became of it"), max_length=64, blank=True)
+    region = models.ForeignKey(
+        Region, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("region")
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="uploads", verbose_name=_("created by")
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     expires_at = models.DateTimeField(_("expires"))
 
@@ -54,7 +61,8 @@ class Upload(models.Model):
         ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(offset__gte=0) & models.Q(offset__lte=models.F("length")), name="upload_offset_within_length"
+                condition=models.Q(offset__gte=0) & models.Q(offset__lte=models.F("length")),
+                name="upload_offset_within_length",
             )
         ]
 

@@ -38,6 +38,7 @@ class Migration(migrations.Migration):
                 ('error_values', models.JSONField(blank=True, default=dict, verbose_name='error values')),
                 ('result', models.JSONField(blank=True, default=dict, verbose_name='result')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
+                ('sent_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='last sent to the broker')),
                 ('started_at', models.DateTimeField(blank=True, null=True, verbose_name='started')),
                 ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished')),
                 ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='jobs', to=settings.AUTH_USER_MODEL, verbose_name='created by')),

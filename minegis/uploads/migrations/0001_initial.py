@@ -28,6 +28,8 @@ class Migration(migrations.Migration):
                 ('sha256', models.CharField(blank=True, max_length=64, verbose_name='SHA-256')),
                 ('state', models.CharField(choices=[('receiving', 'Receiving'), ('complete', 'Complete'), ('consumed', 'Taken over'), ('failed', 'Failed'), ('terminated', 'Cancelled'), ('expired', 'Expired')], default='receiving', max_length=10, verbose_name='state')),
                 ('error_code', models.CharField(blank=True, max_length=12, verbose_name='error code')),
+                ('error_values', models.JSONField(blank=True, default=dict, verbose_name='error values')),
+                ('result_id', models.CharField(blank=True, max_length=64, verbose_name='what became of it')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
                 ('expires_at', models.DateTimeField(verbose_name='expires')),
                 ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='uploads', to=settings.AUTH_USER_MODEL, verbose_name='created by')),

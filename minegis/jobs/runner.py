@@ -1,0 +1,162 @@
+"""Runs one attempt of one job: claims the row, keeps its lease alive, calls the handler, maps what it raises."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.utils.module_loading import import_string
+
+from minegis.errors import AttemptLostError, JobCancelledError, JobError, MineGISError
+from minegis.jobs import services
+from minegis.jobs.models import Job
+
+log = logging.getLogger(__name__)
+REPORT_EVERY_S = 1.0  # progress reaches the row at most this often
+
+
+class JobContext:
+    """What a handler sees of its job: ``params`` in, ``result`` out, progress, cancel and the one way to write.
+
+    Call ``progress`` outside transactions: the row is read by others. Files in ``workdir`` survive an attempt, so a
+    later attempt can go on from them; write each under a temporary name and rename it, because a worker that lost its
+    lease may still be writing for a moment.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job_id: UUID = job.pk
+        self.attempt_id: UUID = job.attempt_id  # type: ignore[assignment]  # a claimed job has one
+        self.attempt: int = job.attempts
+        self.params: dict[str, Any] = job.params
+        self.result: dict[str, Any] = {}
+        self.published = False
+        self._publishing = False
+        self._reported = float("-inf")
+        self._stop: JobError | None = None  # why the work must stop, once known
+
+    @property
+    def workdir(self) -> Path:
+        """A folder of the job, shared by its attempts and removed when the job ends."""
+        folder = services.workdir(self.job_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def progress(self, stage: str, fraction: float) -> None:
+        """Report the step and the share done (0-1); renews the lease. Cheap enough to call for every tile.
+
+        Raises:
+            AttemptLostError: another attempt owns the job now.
+            JobCancelledError: a person asked to stop.
+        """
+        if time.monotonic() - self._reported >= REPORT_EVERY_S:
+            self._beat(stage=stage, progress=fraction)
+        if self._stop is not None:
+            raise self._stop
+
+    def should_stop(self) -> bool:
+        """Whether the job was cancelled or lost; looks at the row at most once a second."""
+        if time.monotonic() - self._reported >= REPORT_EVERY_S:
+            self._beat()
+        return self._stop is not None
+
+    @contextmanager
+    def publish(self) -> Iterator[Job]:
+        """One transaction that holds the job's row; rows written inside and the job's success become true together.
+
+        Raises:
+            AttemptLostError: another attempt owns the job now; nothing is written.
+            JobCancelledError: a person asked to stop; nothing is written.
+        """
+        self._publishing = True  # the heartbeat would only wait for the row this transaction holds
+        try:
+            with services.job_publish(job_id=self.job_id, attempt_id=self.attempt_id, result=self.result) as job:
+                yield job
+            self.published = True
+        finally:
+            self._publishing = False
+
+    def _beat(self, **report: Any) -> None:
+        self._reported = time.monotonic()
+        try:
+            services.job_heartbeat(job_id=self.job_id, attempt_id=self.attempt_id, **report)
+        except (AttemptLostError, JobCancelledError) as stop:
+            self._stop = stop
+
+    @contextmanager
+    def heartbeat(self) -> Iterator[None]:
+        """Renew the lease from a second thread, so that one long call into native code does not lose the job."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(settings.JOB_LEASE_SECONDS / 4):
+                if self._publishing:
+                    continue
+                try:
+                    services.job_heartbeat(job_id=self.job_id, attempt_id=self.attempt_id)
+                except (AttemptLostError, JobCancelledError) as stop:
+                    self._stop = stop
+                except DatabaseError:
+                    log.exception("job %s: a heartbeat did not reach the database", self.job_id)
+                finally:
+                    connection.close()
+
+        thread = threading.Thread(target=beat, name=f"heartbeat-{self.job_id}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+def run_job(job_id: UUID, worker: str) -> None:
+    """Run one attempt, if the row says there is something to do.
+
+    A message for a job that runs elsewhere, has ended or does not exist is no error: it is dropped.
+    """
+    job = services.job_claim(job_id=job_id, worker=worker)
+    if job is None:
+        log.info("job %s: nothing to do", job_id)
+        return
+    context = JobContext(job)
+    log.info("job %s (%s): attempt %d of %d begins", job.pk, job.kind, job.attempts, job.max_attempts)
+    try:
+        with context.heartbeat():
+            _call_handler(job, context)
+    except AttemptLostError:
+        log.warning("job %s: attempt %d lost the job and gives up", job.pk, job.attempts)
+
+
+def _call_handler(job: Job, context: JobContext) -> None:
+    try:
+        import_string(settings.JOB_KINDS[job.kind]["handler"])(context)
+        if not context.published:
+            with context.publish():
+                pass
+    except AttemptLostError:
+        raise
+    except JobCancelledError:
+        services.job_stop(job_id=job.pk, attempt_id=context.attempt_id)
+    except MineGISError as error:
+        log.warning("job %s: %s", job.pk, error)
+        _fail(context, error)
+    except Exception as error:
+        log.exception("job %s: internal error", job.pk)
+        # torch's own out-of-memory error is recognised by name: the platform does not import torch.
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            _fail(context, JobError("E-JOB-06"))
+        else:
+            _fail(context, JobError("E-JOB-05", value=type(error).__name__))
+
+
+def _fail(context: JobContext, error: MineGISError) -> None:
+    if not context.published:
+        services.job_fail(job_id=context.job_id, attempt_id=context.attempt_id, error=error)
