@@ -63,7 +63,7 @@ def write_scene(path: Path, scene: SimulatedScene) -> None:
         target.update_tags(
             TIFFTAG_DATETIME=scene.acquired.strftime("%Y:%m:%d %H:%M:%S"),
             TIFFTAG_SOFTWARE="MineGIS simulation",
-            ACQUISITION=scene.acquired.isoformat(),
+            ACQUISITION_DATE=scene.acquired.date().isoformat(),
             SENSOR="simulated 4-band pushbroom",
         )
 
