@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from landdamage import selectors
 from landdamage.api.serializers import ModelSerializer, OverviewSerializer
 from landdamage.interpretation.models import available
+from minegis.access.permissions import Action, require
 
 
 class AreasView(APIView):
@@ -26,6 +27,7 @@ class AreasView(APIView):
     )
     def get(self, request: Request) -> Response:
         """The figures of a year."""
+        require(request.user, Action.READ_STATISTICS)
         known = selectors.years(request.user)
         text = request.query_params.get("year")
         if text is not None and not text.isdigit():

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from uuid import UUID
 
 import django_filters
 from django.db import connection
 from django.db.models import QuerySet
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, viewsets
-from rest_framework.decorators import action
+from rest_framework.decorators import action, api_view
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,7 +24,7 @@ from landdamage.api.serializers import AreaSerializer, PatchSerializer, RunSeria
 from landdamage.models import InterpretationRun, Patch
 from landdamage.services import delivery
 from landdamage.services.files import file_path
-from minegis.access.permissions import require
+from minegis.access.permissions import Action, require
 
 MOST_PATCHES = 5000  # of one map view: more is unreadable there, and the largest are the ones that matter
 
@@ -115,7 +115,7 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
     def export(self, request: Request, pk: str | None = None) -> FileResponse:
         """The patches as a file: gpkg, geojson or csv."""
         run = self.get_object()
-        require(request.user, "vectors.export", run.scene.region)
+        require(request.user, Action.EXPORT_VECTORS, run.scene.region)
         kind = request.query_params.get("as", "gpkg")
         if kind not in delivery.FORMATS:
             raise ValidationError({"as": [f"one of {', '.join(sorted(delivery.FORMATS))}"]})
@@ -146,12 +146,24 @@ class PatchViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         return Patch.objects.visible_to(self.request.user)
 
 
-def run_tile(request: HttpRequest, run_id: Any, z: int, x: int, y: int) -> HttpResponse:
+@extend_schema(
+    parameters=[OpenApiParameter("classes", OpenApiTypes.STR, description="class ids to show, e.g. 1,2,7")],
+    responses={(200, "image/png"): OpenApiTypes.BINARY},
+)
+@api_view()
+def run_tile(request: Request, run_id: UUID, z: int, x: int, y: int) -> HttpResponse:
     """A coloured map tile of the class raster; ``?classes=1,2,7`` shows only those."""
-    run = InterpretationRun.objects.visible_to(request.user).exclude(class_sha256="").filter(pk=run_id).first()
+    run = (
+        InterpretationRun.objects.visible_to(request.user)
+        .select_related("scene__region", "scene__uploader")
+        .exclude(class_sha256="")
+        .filter(pk=run_id)
+        .first()
+    )
     if run is None:
         raise Http404
-    wanted = request.GET.get("classes")
+    require(request.user, Action.READ_IMAGE, run.scene.region, own=run.scene.uploader == request.user)
+    wanted = request.query_params.get("classes")
     shown = frozenset(taxonomy.FOREGROUND_IDS)
     if wanted is not None:
         shown &= {int(part) for part in wanted.split(",") if part.isdigit()}

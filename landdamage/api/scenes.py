@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import FileResponse, Http404, HttpResponse, JsonResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status, viewsets
-from rest_framework.decorators import action
+from rest_framework.decorators import action, api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -20,6 +20,7 @@ from landdamage.api.serializers import RunSerializer, RunStartSerializer, SceneS
 from landdamage.models import Scene
 from landdamage.services import runs, scenes
 from landdamage.services.files import file_path
+from minegis.access.permissions import Action, require
 
 
 class SceneFilter(django_filters.FilterSet):
@@ -66,6 +67,7 @@ class SceneViewSet(
     def thumbnail(self, request: Request, pk: str | None = None) -> FileResponse:
         """A small picture of the whole scene."""
         scene = self.get_object()
+        require(request.user, Action.READ_THUMBNAIL, scene.region, own=scene.uploader == request.user)
         if not scene.thumbnail_sha256:
             raise Http404
         path = file_path(scene.thumbnail_sha256)
@@ -84,9 +86,12 @@ class SceneViewSet(
         return JsonResponse({"type": "Feature", "id": str(scene.pk), "geometry": geometry, "properties": {}})
 
 
-def scene_tile(request: HttpRequest, scene_id: Any, z: int, x: int, y: int) -> HttpResponse:
-    """A true-colour map tile (session of the page; 404 for what the user may not see)."""
+@extend_schema(responses={(200, "image/webp"): OpenApiTypes.BINARY})
+@api_view()
+def scene_tile(request: Request, scene_id: UUID, z: int, x: int, y: int) -> HttpResponse:
+    """A true-colour map tile; 404 for a scene the user may not see."""
     scene = Scene.objects.visible_to(request.user).exclude(cog_sha256="").filter(pk=scene_id).first()
     if scene is None:
         raise Http404
+    require(request.user, Action.READ_IMAGE, scene.region, own=scene.uploader == request.user)
     return tiles.image_tile(request, scene, file_path(scene.cog_sha256), z, x, y)

@@ -6,7 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
+from rest_framework.request import Request
 from rio_tiler.colormap import apply_cmap
 from rio_tiler.errors import TileOutsideBounds
 from rio_tiler.io import Reader
@@ -25,7 +26,7 @@ def _empty() -> bytes:
     return ImageData(np.ma.masked_all((3, TILE, TILE), dtype="uint8")).render(img_format="PNG")
 
 
-def _answer(request: HttpRequest, body: bytes, kind: str, tag: str) -> HttpResponse:
+def _answer(request: Request, body: bytes, kind: str, tag: str) -> HttpResponse:
     response = HttpResponse(body, content_type=kind)
     # Write-once files: the hash of the file and the address name the content for ever; shared caches must not keep it.
     response["Cache-Control"] = CACHE
@@ -40,7 +41,7 @@ def display_indexes(bands: list[str], count: int) -> tuple[int, ...]:
     return (1, 2, 3) if count >= 3 else (1, 1, 1)
 
 
-def image_tile(request: HttpRequest, scene: Scene, path: Path, z: int, x: int, y: int) -> HttpResponse:
+def image_tile(request: Request, scene: Scene, path: Path, z: int, x: int, y: int) -> HttpResponse:
     """A true-colour WebP tile with the scene's one stretch."""
     tag = f"{scene.cog_sha256[:16]}-{z}-{x}-{y}"
     if request.headers.get("If-None-Match") == f'"{tag}"':
@@ -62,7 +63,7 @@ def image_tile(request: HttpRequest, scene: Scene, path: Path, z: int, x: int, y
 
 
 def class_tile(
-    request: HttpRequest, sha256: str, path: Path, z: int, x: int, y: int, classes: frozenset[int]
+    request: Request, sha256: str, path: Path, z: int, x: int, y: int, classes: frozenset[int]
 ) -> HttpResponse:
     """A coloured tile of a class raster; classes that are switched off and background are transparent."""
     tag = f"{sha256[:16]}-{z}-{x}-{y}-{'.'.join(map(str, sorted(classes)))}"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import shapely
 from django.db import connection, transaction
 from django.utils import timezone
-from minegis.jobs.runner import JobContext
 
 from landdamage.interpretation.models import available
 from landdamage.interpretation.water import propose_water_origin
@@ -17,9 +16,10 @@ from landdamage.services.files import file_path, files
 from landdamage.taxonomy import damage_kind
 from minegis import __version__
 from minegis.access.models import User
-from minegis.access.permissions import require
+from minegis.access.permissions import Action, require
 from minegis.errors import ModelError, SceneError
 from minegis.jobs.models import Job
+from minegis.jobs.runner import JobContext
 from minegis.jobs.services import job_submit
 from minegis.registry.models import SRID, Mine
 
@@ -42,7 +42,7 @@ def run_start(*, scene: Scene, user: User | None, model_name: str = "") -> Inter
         ModelError: E-MOD-01 when no model of that name is installed.
     """
     if user is not None:
-        require(user, "run.start", scene.region)
+        require(user, Action.START_RUN, scene.region)
     if not scene.is_usable:
         raise SceneError("E-JOB-01", state=scene.state)
     installed = available()
@@ -64,6 +64,7 @@ def run_start(*, scene: Scene, user: User | None, model_name: str = "") -> Inter
 def _engine(name: str, weights_sha256: str) -> Any:
     """Networks stay loaded between the jobs of a worker."""
     from landdamage.interpretation import load_engine
+
     return load_engine(available()[name])
 
 

@@ -9,8 +9,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db import transaction
-from minegis.jobs.runner import JobContext
-from minegis.uploads.services import upload_path
 from pyproj import CRS
 
 from landdamage.imagery.checks import inspect_scene
@@ -23,12 +21,14 @@ from landdamage.models import Scene
 from landdamage.services.files import files
 from landdamage.services.runs import run_start
 from minegis.access.models import User
-from minegis.access.permissions import require
+from minegis.access.permissions import Action, require
 from minegis.errors import ConflictError, Finding, UploadError
 from minegis.jobs.models import Job
+from minegis.jobs.runner import JobContext
 from minegis.jobs.services import job_submit
 from minegis.registry.models import SRID, Region
 from minegis.uploads.models import Upload
+from minegis.uploads.services import upload_path
 
 
 @transaction.atomic
@@ -41,7 +41,7 @@ def scene_receive(*, upload: Upload) -> Scene:
         UploadError: E-UPL-03 when the very same file is here already.
         ForbiddenError: the user may not upload scenes into the region.
     """
-    require(upload.created_by, "scene.upload", upload.region)
+    require(upload.created_by, Action.UPLOAD_SCENE, upload.region)
     known = Scene.objects.select_for_update().filter(sha256=upload.sha256).first()
     if known is not None and known.state != Scene.State.REJECTED:
         # Somebody else's scene must not be betrayed by its number.
@@ -100,7 +100,7 @@ def scene_ingest(context: JobContext) -> None:
             "valid_bits": meta.valid_bits,
             "width": meta.width,
             "height": meta.height,
-            "gsd_m": meta.gsd_m,
+            "gsd_m": meta.gsd_m and round(meta.gsd_m, 4),
             "crs": _crs_name(meta),
         }
     if report.state != "rejected":
@@ -153,7 +153,7 @@ def scene_delete(*, scene: Scene, user: User) -> None:
         ForbiddenError: the user may not delete this scene.
         ConflictError: results stand on it.
     """
-    require(user, "scene.delete", scene.region)
+    require(user, Action.DELETE_SCENE, scene.region, own=scene.uploader == user)
     if scene.runs.exists():
         raise ConflictError()
     scene.delete()
