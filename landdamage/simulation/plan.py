@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from landdamage.simulation.earthworks import OpenPit, TailingsPond, WasteDump
 from landdamage.simulation.noise import generator
 from landdamage.simulation.terrain import River, make_river
 
-# Invented names: a place, and what is dug there.
+# Invented names: a place, and what is dug there in the order of materials.PIT_ROCKS.
 PLACES = (
     ("红石沟", "Hongshigou"), ("黑山", "Heishan"), ("阿克苏沟", "Aksu Gully"), ("铁门", "Tiemen"),
     ("白杨河", "Baiyanghe"), ("库尔滩", "Kurtan"), ("松树沟", "Songshugou"), ("大泉", "Daquan"),
@@ -20,10 +20,12 @@ PLACES = (
 )  # fmt: skip
 ORES = (
     ("石灰岩矿", "Limestone Mine"),
-    ("铁矿", "Iron Mine"),
     ("铜矿", "Copper Mine"),
+    ("铁矿", "Iron Mine"),
     ("露天煤矿", "Open-cast Coal Mine"),
 )
+
+Cell = tuple[float, float, float, float]  # first row, first column, last row, last column
 
 
 @dataclass
@@ -33,8 +35,8 @@ class Site:
     code: str
     name_zh: str
     name_en: str
-    cell: tuple[float, float, float, float]  # first row, first column, last row, last column
-    features: list[Feature] = field(default_factory=list)
+    cell: Cell
+    features: list[Feature]
 
 
 @dataclass
@@ -73,7 +75,7 @@ class _Packer:
         line = np.arange(low, high, 8)
         return float(np.hypot(line - along, self.river.centre[low:high:8] - across).min()) - self.river.width * 1.5
 
-    def place(self, cell: tuple[float, float, float, float], radius: float) -> tuple[float, float, float] | None:
+    def place(self, cell: Cell, radius: float) -> tuple[float, float, float] | None:
         """Centre and the radius that fitted; None when not even 45 % of the radius fits."""
         wanted = radius
         while radius > 0.45 * wanted:
@@ -104,7 +106,6 @@ def make_plan(seed: int, size: int, pad: int, gsd: float) -> Plan:
     river = make_river(seed, side, place, across, gsd)
     packer = _Packer(rng, river, side, 13.0 / gsd)
     names = rng.permutation(len(PLACES))
-    ores = rng.integers(0, len(ORES), size=rows * cols)
     height, width = size / rows, size / cols
     scale = float(np.clip(np.sqrt(height * width) / 1024, 0.30, 1.0))
     sites, camps = [], []
@@ -117,14 +118,15 @@ def make_plan(seed: int, size: int, pad: int, gsd: float) -> Plan:
             continue
         place_zh, place_en = PLACES[int(names[k % len(PLACES)])]
         lot = "" if k < len(PLACES) else str(k // len(PLACES) + 1)
-        ore_zh, ore_en = ORES[int(ores[k])]
-        site = Site(f"M{k + 1:02d}", f"{place_zh}{lot}{ore_zh}", f"{place_en} {lot} {ore_en}".replace("  ", " "), cell)
-        _fill(site, packer, (seed, 100 + k), scale, gsd, rng, k)
-        sites.append(site)
+        parts = _parts(cell, packer, (seed, 100 + k), scale, gsd, rng, k)
+        rock = next((p.rock_index for p in parts if isinstance(p, OpenPit)), 0)
+        ore_zh, ore_en = ORES[rock]
+        english = " ".join(word for word in (place_en, lot, ore_en) if word)
+        sites.append(Site(f"M{k + 1:02d}", f"{place_zh}{lot}{ore_zh}", english, cell, parts))
     return Plan(river, sites, camps)
 
 
-def _camps(packer: _Packer, key: tuple[int, ...], cell: tuple[float, float, float, float], scale: float,
+def _camps(packer: _Packer, key: tuple[int, ...], cell: Cell, scale: float,
            rng: np.random.Generator) -> list[Feature]:  # fmt: skip
     out: list[Feature] = []
     for n in range(2):
@@ -134,10 +136,12 @@ def _camps(packer: _Packer, key: tuple[int, ...], cell: tuple[float, float, floa
     return out
 
 
-def _fill(site: Site, packer: _Packer, key: tuple[int, ...], scale: float, gsd: float, rng: np.random.Generator,
-          number: int) -> None:  # fmt: skip
+def _parts(
+    cell: Cell, packer: _Packer, key: tuple[int, ...], scale: float, gsd: float, rng: np.random.Generator, number: int
+) -> list[Feature]:
     """Place the parts of one mine, the large ones first."""
     built = max(scale, 0.5)
+    parts: list[Feature] = []
     wants = [
         ("pit", rng.uniform(225, 290) * scale),
         ("dump", rng.uniform(160, 205) * scale),
@@ -148,7 +152,7 @@ def _fill(site: Site, packer: _Packer, key: tuple[int, ...], scale: float, gsd: 
         ("camp", rng.uniform(75, 105) * built),
     ]
     for part, (name, radius) in enumerate(wants):
-        spot = packer.place(site.cell, radius)
+        spot = packer.place(cell, radius)
         if spot is None:
             continue
         row, col, fitted = spot
@@ -169,4 +173,5 @@ def _fill(site: Site, packer: _Packer, key: tuple[int, ...], scale: float, gsd: 
             feature = IndustrialSquare(own, row, col, fitted * 0.84, fitted * 0.52)
         else:
             feature = Camp(own, row, col, fitted * 0.80, fitted * 0.58)
-        site.features.append(feature)
+        parts.append(feature)
+    return parts
