@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,9 +52,16 @@ def _nearest(length: int, side: int) -> NDArray[np.intp]:
     return np.minimum(((np.arange(side) + 0.5) * length / side).astype(np.intp), length - 1)
 
 
-def flip_and_turn(rng: np.random.Generator, *arrays: NDArray) -> tuple[NDArray, ...]:  # type: ignore[type-arg]
-    """One of the eight symmetries of the square, the same for every array (..., H, W) with H = W."""
-    turns, mirror = int(rng.integers(4)), bool(rng.integers(2))
+def flip_and_turn(rng: np.random.Generator, *arrays: NDArray[Any], turn: bool = True) -> tuple[NDArray[Any], ...]:
+    """A random symmetry of the square, the same for every array (..., H, W) with H = W.
+
+    Args:
+        rng: source of chance.
+        arrays: image, labels, masks.
+        turn: all eight symmetries; False keeps north up (left-right mirror only), and so keeps the shadows, by which
+            a hole is told from a heap, on the side where the sun puts them.
+    """
+    turns, mirror = int(rng.integers(4)) if turn else 0, bool(rng.integers(2))
     turned = (np.rot90(a, turns, axes=(-2, -1)) for a in arrays)
     return tuple(np.ascontiguousarray(a[..., ::-1] if mirror else a) for a in turned)
 

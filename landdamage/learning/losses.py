@@ -23,8 +23,8 @@ def dice_loss(logits: Tensor, target: Tensor, smooth: float = 1.0) -> Tensor:
     overlap = (probabilities * truth).sum(dim=(0, 2, 3))
     sizes = probabilities.sum(dim=(0, 2, 3)) + truth.sum(dim=(0, 2, 3))
     present = truth.sum(dim=(0, 2, 3)) > 0
-    dice = (2 * overlap + smooth) / (sizes + smooth)
-    return 1 - (dice * present).sum() / present.sum().clamp(min=1)
+    missed = 1 - (2 * overlap + smooth) / (sizes + smooth)
+    return (missed * present).sum() / present.sum().clamp(min=1)
 
 
 def segmentation_loss(logits: Tensor, target: Tensor, label_smoothing: float = 0.05) -> Tensor:

@@ -70,7 +70,7 @@ def _samples(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     for scene in scenes:
         image, labels = scene.network_input(), np.asarray(scene.labels)
-        plan = Plan(*labels.shape, tile, 0)
+        plan = Plan(labels.shape[0], labels.shape[1], tile, 0)
         for row in plan.rows:
             for column in plan.columns:
                 where = np.s_[row : row + tile, column : column + tile]

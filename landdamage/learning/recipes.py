@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from landdamage.learning import sentinel
 from landdamage.learning.scenes import Sampling, Scene
@@ -58,7 +59,7 @@ class Recipe:
     optional_bands: tuple[str, ...] = ()
     network: str = "se-cot-dl"
     backbone: str = "mobilenetv2"
-    switches: dict[str, object] = field(default_factory=dict)
+    switches: dict[str, Any] = field(default_factory=dict)
     learning_rate: float = 1e-3
     seed: int = 1
 
@@ -97,7 +98,7 @@ RECIPES = MappingProxyType(
             optional_bands=("N",),
             gsd_m=2.0,
             load=_simulated,
-            sampling=Sampling(gsd_range_m=(1.0, 4.0), droppable=(3,)),
+            sampling=Sampling(gsd_range_m=(1.0, 4.0), droppable=(3,), turn=False),
             stages=(Stage(0.75, 256, 8), Stage(1.0, 512, 4)),
             steps=6000,
             trained_on="simulated mining districts only (landdamage.simulation)",

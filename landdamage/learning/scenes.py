@@ -80,6 +80,7 @@ class Sampling:
         native_share: share of tiles near the scene's own sampling distance; the rest spread over the range.
         class_share: share of tiles centred on a class drawn uniformly; the rest lie anywhere.
         droppable: band indexes the network must do without at times.
+        turn: whether tiles are turned and flipped upside down; False keeps shadows where the northern sun puts them.
         photometry: strengths.
     """
 
@@ -87,6 +88,7 @@ class Sampling:
     native_share: float = 0.6
     class_share: float = 0.4
     droppable: tuple[int, ...] = ()
+    turn: bool = True
     photometry: Photometry = field(default_factory=Photometry)
 
 
@@ -115,7 +117,7 @@ class TileSource:
         row = int(np.clip(row - half, min(0, height - window), max(0, height - window)))
         column = int(np.clip(column - half, min(0, width - window), max(0, width - window)))
         image, labels, valid = rescale(*crop(scene, row, column, window), side)
-        image, labels, valid = flip_and_turn(rng, image, labels, valid)
+        image, labels, valid = flip_and_turn(rng, image, labels, valid, turn=self.sampling.turn)
         return photometry(rng, image, valid, self.sampling.photometry, self.sampling.droppable), labels
 
     def batch(self, seed: tuple[int, ...], size: int, side: int) -> tuple[Tensor, Tensor]:
@@ -131,7 +133,7 @@ class TileSource:
             index, where = holders[rng.integers(len(holders))]
             row, column = where[rng.integers(len(where))]
             return self.scenes[index], int(row), int(column)
-        scene = self.scenes[rng.integers(len(self.scenes))]
+        scene = self.scenes[int(rng.integers(len(self.scenes)))]
         height, width = scene.labels.shape
         return scene, int(rng.integers(height)), int(rng.integers(width))
 

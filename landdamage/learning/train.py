@@ -24,7 +24,7 @@ from minegis.training import checkpoint
 from minegis.training.trainer import Plan, Trainer
 
 ROOT = Path(__file__).resolve().parents[2]
-OVERLAP = 128
+OVERLAP = 0.25  # of the window: 128 of 512, as in interpretation
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Run:
         train, validation = recipe.load(self.folders)
         torch.manual_seed(recipe.seed)
         model = build(recipe.network, recipe.backbone, len(recipe.bands), **recipe.switches)
-        model = model.to(self.device, memory_format=torch.channels_last)
+        model = model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         source = TileSource(train, recipe.sampling)
 
         def batch_at(step: int, progress: float) -> tuple[Tensor, Tensor]:
@@ -82,9 +82,10 @@ class Run:
     def _publish(
         self, averaged: nn.Module, train: Sequence[Scene], validation: Sequence[Scene], step: int, minutes: float
     ) -> dict[str, Any]:
-        matrices = [confusion_of(averaged, scene, self.recipe.tile, OVERLAP) for scene in validation]
+        tile = self.recipe.tile
+        matrices = [confusion_of(averaged, scene, tile, round(tile * OVERLAP)) for scene in validation]
         metrics = metrics_of(sum(matrices[1:], matrices[0]), len({scene.group for scene in validation}))
-        logits, labels = sample_logits(averaged, validation, self.recipe.tile)
+        logits, labels = sample_logits(averaged, validation, tile)
         temperature = fit_temperature(logits, labels)
         metrics["ece"] = round(expected_calibration_error(logits, labels, temperature), 4)
         written = card(
