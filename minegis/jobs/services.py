@@ -23,7 +23,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.module_loading import import_string
-from kombu.exceptions import ChannelError, OperationalError
+from kombu.exceptions import OperationalError
 
 from minegis.errors import AttemptLostError, JobCancelledError, JobError, MineGISError
 from minegis.jobs.models import Job
@@ -312,7 +312,4 @@ def _send(job: Job) -> None:
 
 def _messages_waiting(queue: str) -> int:
     with current_app.connection_for_read() as broker:
-        try:
-            return int(broker.default_channel.queue_declare(queue, passive=True).message_count)
-        except ChannelError:  # Redis has no empty lists: an absent queue is an empty one
-            return 0
+        return int(broker.default_channel.queue_declare(queue, durable=True).message_count)
