@@ -78,7 +78,7 @@ class SceneSource:
             self.height = max(1, round(dataset.height * self.gsd_m / card.gsd_m))
             self.width = max(1, round(dataset.width * self.gsd_m / card.gsd_m))
         self._step_y, self._step_x = dataset.height / self.height, dataset.width / self.width
-        self.transform = dataset.transform * Affine.scale(self._step_x, self._step_y)
+        self.transform = dataset.transform @ Affine.scale(self._step_x, self._step_y)
         self.gsd_m *= math.sqrt(self._step_x * self._step_y)
 
     def read(self, top: int, bottom: int, left: int, right: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:

@@ -1,0 +1,125 @@
+"""Components, sieve and borders against GDAL's, and whatever the raster: valid, complete, without gaps."""
+
+from __future__ import annotations
+
+import numpy as np
+import rasterio.features
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+from landdamage.interpretation.components import Components, find_components, label_block, sieve
+from landdamage.interpretation.tracing import VOID, BoundaryTracer
+from landdamage.taxonomy import IGNORE
+
+Raster = NDArray[np.uint8]
+SHAPES = st.tuples(st.integers(1, 24), st.integers(1, 24))
+RASTERS = hnp.arrays(np.uint8, SHAPES, elements=st.sampled_from([0, 1, 2, IGNORE]))
+
+
+def blocks(raster: Raster, height: int) -> list[Raster]:
+    return [raster[k : k + height] for k in range(0, raster.shape[0], height)]
+
+
+def component_raster(raster: Raster, height: int, components: Components) -> NDArray[np.int32]:
+    parts = zip(blocks(raster, height), components.of_block, strict=True)
+    return np.concatenate([of_block[label_block(block)[0]] for block, of_block in parts])
+
+
+def trace(ids: NDArray[np.int32], components: Components, height: int) -> tuple[NDArray, NDArray[np.int32]]:
+    tracer = BoundaryTracer(ids.shape[1])
+    for k in range(0, ids.shape[0], height):
+        part = ids[k : k + height].copy()
+        part[components.classes[part] == IGNORE] = VOID
+        tracer.add(part)
+    return tracer.polygons()
+
+
+def covers(polygon: shapely.Polygon, mask: NDArray[np.bool_]) -> bool:
+    """Whether a polygon in lattice coordinates covers exactly the pixels of a mask."""
+    return bool(np.array_equal(rasterio.features.geometry_mask([polygon], mask.shape, _LATTICE, invert=True), mask))
+
+
+_LATTICE = rasterio.Affine.identity()
+
+
+@given(RASTERS, st.integers(1, 25))
+@settings(max_examples=120, deadline=None)
+def test_polygons_are_those_of_gdal_and_a_valid_coverage(raster: Raster, height: int) -> None:
+    components = find_components(blocks(raster, height))
+    ids = component_raster(raster, height, components)
+    polygons, owners = trace(ids, components, height)
+    expected = [
+        (shapely.geometry.shape(shape), int(value))
+        for shape, value in rasterio.features.shapes(raster, mask=raster != IGNORE, connectivity=4)
+    ]
+    assert sorted((c, p.area, *p.bounds) for p, c in expected) == sorted(
+        (int(components.classes[o]), p.area, *p.bounds) for p, o in zip(polygons, owners, strict=True)
+    )
+    assert shapely.is_valid(polygons).all()
+    assert len(polygons) == 0 or shapely.coverage_is_valid(polygons)
+    for polygon, owner in zip(polygons, owners, strict=True):
+        assert polygon.area == components.pixels[owner]
+        assert covers(polygon, ids == owner)
+
+
+@given(RASTERS, st.integers(1, 25))
+@settings(max_examples=60, deadline=None)
+def test_simplified_borders_leave_no_gap_and_do_not_move_the_frame(raster: Raster, height: int) -> None:
+    components = find_components(blocks(raster, height))
+    polygons, _ = trace(component_raster(raster, height, components), components, height)
+    if len(polygons) == 0:
+        return
+    simplified = shapely.coverage_simplify(polygons, 1.0, simplify_boundary=False)
+    assert shapely.coverage_is_valid(simplified)
+    assert shapely.union_all(simplified).symmetric_difference(shapely.union_all(polygons)).area == 0.0
+
+
+@given(RASTERS, st.integers(1, 8), st.integers(1, 25))
+@settings(max_examples=120, deadline=None)
+def test_the_sieve_leaves_only_specks_without_a_large_neighbour(raster: Raster, smallest: int, height: int) -> None:
+    found = find_components(blocks(raster, height))
+    sieved = sieve(found, smallest)
+    before, after = component_raster(raster, height, found), component_raster(raster, height, sieved)
+    classes = sieved.classes[after]
+    np.testing.assert_array_equal(classes == IGNORE, raster == IGNORE)
+    assert sieved.pixels.sum() == raster.size
+    large = (found.pixels[before] >= smallest) & (raster != IGNORE)
+    np.testing.assert_array_equal(classes[large], raster[large])
+    np.testing.assert_array_equal(np.bincount(after.ravel(), minlength=len(sieved.pixels)), sieved.pixels)
+    # Where specks remain, the observed ground they are connected with holds nothing large at all.
+    ground, _ = label_block((raster != IGNORE).astype(np.uint8))
+    for owner in np.flatnonzero((sieved.pixels < smallest) & (sieved.classes != IGNORE)):
+        assert not large[ground == ground[after == owner][0]].any()
+
+
+@given(RASTERS, st.integers(1, 8), st.integers(1, 25))
+@settings(max_examples=60, deadline=None)
+def test_nothing_depends_on_the_height_of_the_blocks(raster: Raster, smallest: int, height: int) -> None:
+    whole = sieve(find_components([raster]), smallest)
+    cut = sieve(find_components(blocks(raster, height)), smallest)
+    np.testing.assert_array_equal(
+        whole.classes[component_raster(raster, raster.shape[0], whole)],
+        cut.classes[component_raster(raster, height, cut)],
+    )
+
+
+def test_a_speck_goes_to_the_neighbour_with_the_longest_border() -> None:
+    raster = np.zeros((6, 9), np.uint8)
+    raster[:, 5:] = 2
+    raster[2:4, 3:5] = 1  # touches class 0 along 6 pixel edges, class 2 along 2
+    sieved = sieve(find_components([raster]), 5)
+    expected = np.zeros((6, 9), np.uint8)
+    expected[:, 5:] = 2
+    np.testing.assert_array_equal(sieved.classes[component_raster(raster, 6, sieved)], expected)
+
+
+def test_a_ring_that_meets_itself_diagonally_becomes_a_hole() -> None:
+    raster = np.ones((4, 4), np.uint8)
+    raster[1, 1] = raster[2, 2] = 0
+    components = find_components([raster])
+    polygons, owners = trace(component_raster(raster, 4, components), components, 4)
+    ones = polygons[components.classes[owners] == 1][0]
+    assert (ones.area, len(ones.interiors), ones.is_valid) == (14.0, 2, True)
