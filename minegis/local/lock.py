@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 from minegis.local.venv import DEVELOPMENT, RUNTIME
 
-PYTHONS = ({}, {"python_full_version": "3.11.2"})
+PYTHONS: tuple[dict[str, str], ...] = ({}, {"python_full_version": "3.11.2"})
 ROOT = Path(__file__).resolve().parents[2]
 
 
