@@ -21,7 +21,14 @@ from rasterio.io import DatasetReader
 from shapely.geometry.base import BaseGeometry
 
 from landdamage.imagery.bands import BandOrder, alpha_is_mask, found_order, given_order
-from landdamage.imagery.georeference import Bounds, crs_finding, is_north_up_square, is_placed, place_findings
+from landdamage.imagery.georeference import (
+    Bounds,
+    crs_finding,
+    is_north_up_square,
+    is_placed,
+    parse_crs,
+    place_findings,
+)
 from landdamage.imagery.metadata import SceneMetadata, date_tag, read_metadata
 from landdamage.imagery.names import SceneName, parse_name
 from landdamage.imagery.open import MAX_PIXELS, open_raster
@@ -207,10 +214,10 @@ def _georeference(
     if placed and not is_north_up_square(dataset.transform):
         findings.append(Finding("E-GEO-05", "transform"))
     try:
-        crs = CRS.from_user_input(chosen) if chosen is not None else dataset.crs
+        crs = parse_crs(chosen) if chosen is not None else dataset.crs
         proj = pyproj.CRS.from_wkt(crs.to_wkt()) if crs else None
     except (CRSError, pyproj.exceptions.CRSError):
-        findings.append(Finding("E-CRS-05", "crs", {"value": str(chosen) if chosen is not None else "?"}))
+        findings.append(Finding("E-CRS-05", "crs", {"value": str(chosen)[:40] if chosen is not None else "?"}))
         return None
     if not crs or proj is None:
         findings.append(Finding("E-GEO-01", "crs"))

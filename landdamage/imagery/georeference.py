@@ -7,10 +7,13 @@ in silence and are refused; CGCS2000 and WGS 84 agree within decimetres.
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from typing import Any
 
 import numpy as np
+import rasterio.crs
+import rasterio.errors
 from affine import Affine
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
@@ -29,6 +32,22 @@ _OLD_GEOGRAPHIC = (4214, 4555, 4610)
 _OLD_ELLIPSOIDS = ((6378245.0, 298.3), (6378140.0, 298.257))  # Krassowsky 1940, IAG 1975
 _CHINA = box(73.0, 17.0, 136.0, 54.5)
 _TRANSVERSE_REACH_M = 500_000.0  # half a 6-degree zone is 334 km at the equator
+
+
+def parse_crs(text: str | int) -> rasterio.crs.CRS:
+    """A CRS chosen by a person: an EPSG number, ``EPSG:4538`` or WKT.
+
+    Nothing else is tried: GDAL would take a file name or a web address here.
+
+    Raises:
+        rasterio.errors.CRSError: neither, or not known.
+    """
+    found = re.fullmatch(r"(?:EPSG:)?(\d{4,6})", str(text).strip(), re.IGNORECASE)
+    if found:
+        return rasterio.crs.CRS.from_epsg(int(found[1]))
+    if not re.match(r"\s*[A-Z]{4,}(?:CRS|CS)?\[", str(text)):
+        raise rasterio.errors.CRSError("neither an EPSG code nor WKT")
+    return rasterio.crs.CRS.from_wkt(str(text))
 
 
 def is_placed(transform: Affine) -> bool:
@@ -95,6 +114,8 @@ def _old_ellipsoid(crs: CRS) -> bool:
     """An unnamed datum on the ellipsoid of Beijing-54 or Xi'an-80."""
     datum = (crs.datum.name if crs.datum else "").lower()
     shape = crs.ellipsoid
+    if shape is None:
+        return False
     unnamed = any(
         word in datum for word in ("unknown", "unnamed", "based on", "not_specified", "undefined", "d_krasovsky")
     )
@@ -122,7 +143,8 @@ def place_findings(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            lon, lat = to_lonlat(crs).transform(*map(list, zip(*xy, (x, y), strict=True)), errcheck=True)
+            eastings, northings = zip(*xy, (x, y), strict=True)
+            lon, lat = to_lonlat(crs).transform(list(eastings), list(northings), errcheck=True)
     except (ProjError, CRSError, Warning):
         return [Finding("E-CRS-06", "crs", {"value": f"{x:.1f}, {y:.1f}"})]
     if not np.all(np.isfinite([*lon, *lat])):
@@ -172,7 +194,7 @@ def _axis_finding(crs: CRS, x: float, y: float) -> Finding | None:
         return None
     metre = crs.axis_info[0].unit_conversion_factor
     false_easting = next(
-        (p.value * p.unit_conversion_factor for p in operation.params if p.name == "False easting"), 500_000.0
+        (float(p.value) * p.unit_conversion_factor for p in operation.params if p.name == "False easting"), 500_000.0
     )
     easting, northing = x * metre, y * metre
     if abs(easting - false_easting) <= _TRANSVERSE_REACH_M and abs(northing) <= 1.1e7:

@@ -19,6 +19,7 @@ MAX_PIXELS = 40_000_000_000
 # Deflate, the best honest packer of empty collars, cannot exceed 1032:1; sparse, LERC or JP2 bombs have no limit.
 MAX_EXPANSION = 1100
 HARMLESS_BYTES = 256 << 20  # whatever its ratio, this much is read in blocks within a second
+CACHE_BYTES = 256 << 20  # GDAL's own default is 5 % of the machine, for each process
 MAX_BLOCK_BYTES = 1 << 30  # GDAL holds a compressed block in memory as a whole
 
 
@@ -31,6 +32,7 @@ def hardened_env(driver: str) -> rasterio.Env:
     return rasterio.Env(
         GDAL_DISABLE_READDIR_ON_OPEN="TRUE" if driver == "ENVI" else "EMPTY_DIR",
         GDAL_PAM_ENABLED="NO",
+        GDAL_CACHEMAX=CACHE_BYTES,
         CPL_VSIL_CURL_ALLOWED_EXTENSIONS=".none",
         GDAL_VRT_ENABLE_RAWRASTERBAND="NO",
         GDAL_VRT_ENABLE_PYTHON="NO",

@@ -44,12 +44,13 @@ def valid_mask(
         with np.errstate(invalid="ignore"):
             valid &= np.all(np.abs(pixels) < _ABSURD, axis=0)  # False for NaN and infinity too
     fills = [value for value in _FILLS.get(kind, ()) if kind == "f" or _holds(pixels.dtype, value)]
-    for value in fills:
-        valid &= ~np.all(pixels == pixels.dtype.type(value), axis=0)
+    for fill in fills:
+        valid &= ~np.all(pixels == pixels.dtype.type(fill), axis=0)
     values = list(nodata) if isinstance(nodata, Sequence) else [nodata] * pixels.shape[0]
-    if values and all(value is not None for value in values):
+    declared = [value for value in values if value is not None]
+    if len(declared) == len(pixels):
         hit = np.ones(pixels.shape[1:], bool)
-        for band, value in zip(pixels, values, strict=True):
+        for band, value in zip(pixels, declared, strict=True):
             hit &= np.isnan(band) if kind == "f" and np.isnan(value) else band == value
         valid &= ~hit
     if mask is not None:

@@ -21,7 +21,7 @@ from landdamage.imagery.pixels import decimated_shape, read_pixels
 LOW_PERCENT, HIGH_PERCENT = 2.0, 98.0
 LOW_TAG, HIGH_TAG = "P2", "P98"  # band tags of every COG the product writes
 ENOUGH_PIXELS = 1_000_000
-_SAMPLE_SIDES = (2048, 4096, 8192)
+_SAMPLE_SIDES = (1280, 2560, 5120)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,9 @@ class Stretch:
         keep = flat if valid is None else flat[:, valid.reshape(-1)]
         if keep.shape[1] == 0:
             keep = np.zeros((pixels.shape[0], 1))
-        low, high = np.percentile(keep.astype(np.float64), [LOW_PERCENT, HIGH_PERCENT], axis=1)
+        # Band by band: a sample of all bands in double precision would be the largest array of the whole program.
+        pairs = [np.percentile(band.astype(np.float64), [LOW_PERCENT, HIGH_PERCENT]) for band in keep]
+        low, high = np.transpose(pairs)
         return cls(low, np.where(high > low, high, low + 1.0))
 
     def network_input(self, pixels: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
