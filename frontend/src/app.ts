@@ -1,0 +1,37 @@
+// Loaded on every page.
+import "bootstrap/js/dist/dropdown";
+import htmx from "htmx.org";
+import "./app.css";
+import { t } from "./messages";
+import { initTheme } from "./theme";
+import { showServerNotices, toast, type Tone } from "./toast";
+
+interface EndedJob {
+  text: string;
+  tone: Tone;
+  url: string;
+}
+
+initTheme(document.getElementById("theme"));
+showServerNotices();
+
+// The server tells the end of long work with an HX-Trigger header.
+document.body.addEventListener("jobs-ended", (event) => {
+  for (const job of (event as CustomEvent<{ value: EndedJob[] }>).detail.value) toast(job.text, job.tone, job.url);
+});
+
+// A failed exchange is said once, not at every poll.
+let said = false;
+document.body.addEventListener("htmx:afterRequest", (event) => {
+  const failed = Boolean((event as CustomEvent<{ failed?: boolean }>).detail.failed);
+  if (failed && !said) toast(t("requestFailed"), "danger");
+  said = failed;
+});
+
+// Selects that filter a list send their form at once.
+document.body.addEventListener("change", (event) => {
+  const field = event.target as HTMLElement;
+  if (field.matches("[data-submit]")) (field as HTMLSelectElement).form?.requestSubmit();
+});
+
+(window as unknown as { htmx: typeof htmx }).htmx = htmx;

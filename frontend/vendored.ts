@@ -1,0 +1,34 @@
+// Vendored as they are: the kit's style sheet, and a sprite of the icons that pages use, taken from one set.
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Plugin } from "vite";
+
+const NAMES = [
+  "activity", "adjustments-horizontal", "alert-triangle", "arrow-down", "arrow-up", "arrows-maximize", "arrows-sort",
+  "book-2", "building-factory-2", "calendar", "check", "chevron-down", "chevron-left", "chevron-right", "circle-check",
+  "circle-x", "clock", "cloud-upload", "columns-2", "copy", "download", "eye", "file-info", "help-circle", "history",
+  "info-circle", "language", "layers-intersect", "layout-dashboard", "list-check", "lock", "logout", "map-2", "moon",
+  "player-pause", "player-play", "polygon", "refresh", "satellite", "search", "settings", "shield-lock", "stack-2",
+  "sun", "target", "trash", "upload", "user", "x", "zoom-in", "photo", "table", "cpu", "arrow-right", "ruler-2", "keyboard",
+];
+
+const read = (path: string) => readFileSync(fileURLToPath(new URL(`node_modules/${path}`, import.meta.url)), "utf8");
+
+/** Emits minegis/tabler.css and minegis/icons.svg, one symbol per icon. */
+export function vendored(): Plugin {
+  return {
+    name: "vendored",
+    generateBundle() {
+      const kit = read("@tabler/core/dist/css/tabler.min.css").replace(/\/\*# sourceMappingURL=.*?\*\//, "");
+      this.emitFile({ type: "asset", fileName: "minegis/tabler.css", source: kit });
+      const symbols = NAMES.map((name) => {
+        const body = read(`@tabler/icons/icons/outline/${name}.svg`).replace(/<!--[\s\S]*?-->/, "").match(/<svg[^>]*>([\s\S]*)<\/svg>/)?.[1];
+        if (!body) throw new Error(`icon ${name} has no drawing`);
+        const paths = body.replace(/<path stroke="none"[^>]*\/>/, "").replace(/\s*\n\s*/g, "");
+        return `<symbol id="${name}" viewBox="0 0 24 24">${paths}</symbol>`;
+      });
+      const source = `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("\n")}</svg>\n`;
+      this.emitFile({ type: "asset", fileName: "minegis/icons.svg", source });
+    },
+  };
+}

@@ -1,0 +1,112 @@
+"""One scene: its checks and metadata beside the map of image and result."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseClientRefresh
+
+from landdamage import selectors, taxonomy
+from landdamage.interpretation.models import available
+from landdamage.models import InterpretationRun, Patch, Scene
+from landdamage.pages.scenes import SceneRow
+from landdamage.services.runs import run_start
+from landdamage.templatetags.taxonomy_tags import kind_name, name
+from minegis.access.permissions import allowed
+from minegis.jobs.pages import JobRow
+from minegis.jobs.permissions import may_cancel
+
+
+def _visible(request: HttpRequest, scene_id: UUID) -> Scene:
+    scenes = Scene.objects.visible_to(request.user).select_related("region", "uploader", "ingest_job")
+    return get_object_or_404(scenes, pk=scene_id)
+
+
+def _shown_run(request: HttpRequest, runs: list[InterpretationRun]) -> InterpretationRun | None:
+    """The run that the address names, else the current one."""
+    finished = [run for run in runs if run.state == InterpretationRun.State.SUCCEEDED]
+    asked = request.GET.get("run")
+    return next((run for run in finished if str(run.pk) == asked), next((r for r in finished if r.is_current), None))
+
+
+@require_GET
+def scene(request: HttpRequest, scene_id: UUID) -> HttpResponse:
+    """Image, result, legend, findings, metadata, runs. The map's state is kept in the address by the page's script."""
+    found = _visible(request, scene_id)
+    runs = list(found.runs.select_related("job", "started_by").order_by("-created_at"))
+    run = _shown_run(request, runs)
+    own = found.uploader_id == request.user.pk
+    images = allowed(request.user, "image.read", found.region, own=own)
+    areas = selectors.run_areas(run) if run else []
+    context = {
+        "scene": found,
+        "row": SceneRow(found),
+        "runs": runs,
+        "run": run,
+        "areas": areas,
+        "total_cm2": sum(row.cm2 for row in areas),
+        "total_patches": sum(row.patches for row in areas),
+        "kinds": [(taxonomy.DAMAGE_KIND_BY_CODE[k], cm2) for k, cm2 in _damage(run)],
+        "images": images,
+        "may_start": found.is_usable and allowed(request.user, "run.start", found.region),
+        "may_export": run is not None and allowed(request.user, "vectors.export", found.region),
+        "models": sorted(available().values(), key=lambda card: card.gsd_m),
+        "scene_data": _scene_data(found, run) if images and found.is_usable else None,
+    }
+    return render(request, "landdamage/scene.html", context | _progress(request, found, runs))
+
+
+def _damage(run: InterpretationRun | None) -> list[tuple[taxonomy.DamageKindCode, int]]:
+    kinds = selectors.run_kinds(run) if run else {}
+    return [(kind, kinds.get(kind, 0)) for kind in selectors.DAMAGE_ORDER]
+
+
+def _scene_data(scene: Scene, run: InterpretationRun | None) -> dict[str, Any]:
+    return {
+        "scene": str(scene.pk),
+        "run": str(run.pk) if run else None,
+        "bounds": scene.footprint.extent,
+        "gsd": scene.gsd_m,
+        "classes": [
+            {"id": c.id, "code": c.code, "name": name(c), "colour": c.colour, "hatch": c.hatch, "kind": c.damage_kind}
+            for c in taxonomy.ALL_CLASSES
+        ],
+        "kinds": {kind.code: kind_name(kind.code) for kind in taxonomy.DAMAGE_KINDS},
+        "origins": {value: str(label) for value, label in Patch.WaterOrigin.choices},
+    }
+
+
+def _progress(request: HttpRequest, scene: Scene, runs: list[InterpretationRun]) -> dict[str, Any]:
+    """The work under way on a scene: its checks, or its latest run."""
+    latest = runs[0] if runs else None
+    job = scene.ingest_job if scene.state == Scene.State.CHECKING else (latest.job if latest else None)
+    live = scene.state == Scene.State.CHECKING or (latest is not None and latest.state in ("queued", "running"))
+    return {
+        "latest": latest,
+        "job": JobRow(job, request) if job else None,
+        "live": live,
+        "may_cancel": job is not None and may_cancel(request.user, job),
+    }
+
+
+@require_GET
+def progress(request: HttpRequest, scene_id: UUID) -> HttpResponse:
+    """The live part of the page; when the work has ended the page is fetched anew, with its result."""
+    found = _visible(request, scene_id)
+    runs = list(found.runs.select_related("job").order_by("-created_at")[:1])
+    context = _progress(request, found, runs)
+    if not context["live"]:
+        return HttpResponseClientRefresh()
+    return render(request, "landdamage/_scene_progress.html", context | {"scene": found})
+
+
+@require_POST
+def start(request: HttpRequest, scene_id: UUID) -> HttpResponse:
+    """Queue an interpretation with the chosen model, or with the one that fits."""
+    found = _visible(request, scene_id)
+    run_start(scene=found, user=request.user, model_name=request.POST.get("model", ""))
+    return redirect("scene", scene_id=found.pk)
