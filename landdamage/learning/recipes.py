@@ -82,7 +82,7 @@ def _simulated(folders: Folders) -> tuple[list[Scene], list[Scene]]:
 
     train = simulated.load_scenes(simulated.TRAIN_SEEDS[:DISTRICTS], folders.cache, processes=2)
     validation = simulated.load_scenes(simulated.VALIDATION_SEEDS[:VALIDATION_DISTRICTS], folders.cache, processes=2)
-    return train, validation[:: len(simulated.YEARS) - 1]
+    return train, validation[:: len(simulated.YEARS) + 1]  # another year of every district
 
 
 def _sentinel(folders: Folders) -> tuple[list[Scene], list[Scene]]:

@@ -56,7 +56,7 @@ class Plan:
     seed: int = 0
     time_limit_s: float | None = None
     save_every_s: float = 120.0
-    report_every_s: float = 300.0
+    report_every_s: float = 600.0
 
 
 class Trainer:
