@@ -7,19 +7,19 @@ from numpy.typing import NDArray
 
 from landdamage.simulation.noise import Field
 
-TILE = 256
+TILE = 128
 FIT = (0.02, 0.25)  # cycles per pixel: between the tile's own size and the sensor's blur
 
 
 def radial_spectrum(band: NDArray[np.generic], valid: NDArray[np.bool_] | None = None) -> tuple[Field, Field]:
-    """Mean radial power spectrum over whole tiles of 256 pixels (Hann window, each tile to mean 0 and variance 1).
+    """Mean radial power spectrum over whole tiles of 128 pixels (Hann window, each tile to mean 0 and variance 1).
 
     Args:
         band: (H, W) numbers.
         valid: (H, W); tiles with invalid pixels are left out.
 
     Returns:
-        Frequencies in cycles per pixel (0, 0.5] and power, both (127,).
+        Frequencies in cycles per pixel (0, 0.5] and power, both (63,).
 
     Raises:
         ValueError: no whole valid tile.
@@ -46,7 +46,7 @@ def radial_spectrum(band: NDArray[np.generic], valid: NDArray[np.bool_] | None =
     return (np.arange(TILE)[keep] / TILE).astype(np.float32), mean[keep].astype(np.float32)
 
 
-def slope(frequency: Field, power: Field) -> float:
+def slope(frequency: NDArray[np.floating], power: NDArray[np.floating]) -> float:
     """Exponent b of power ~ frequency ** -b, least squares in log-log between 0.02 and 0.25 cycles per pixel."""
     use = (frequency >= FIT[0]) & (frequency <= FIT[1])
     return -float(np.polyfit(np.log(frequency[use]), np.log(power[use]), 1)[0])

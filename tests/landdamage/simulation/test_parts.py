@@ -35,7 +35,7 @@ def test_noise_has_the_spectrum_asked_for(beta):
 
 
 def test_spectrum_refuses_an_image_without_a_whole_tile():
-    with pytest.raises(ValueError, match="256"):
+    with pytest.raises(ValueError, match="128"):
         radial_spectrum(np.zeros((100, 300)))
 
 
