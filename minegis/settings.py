@@ -286,6 +286,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Land damage by mining: scenes, interpretation runs, patches, areas, jobs, uploads (tus 1.0).",
     "VERSION": "1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

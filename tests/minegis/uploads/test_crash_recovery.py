@@ -1,0 +1,105 @@
+"""What a crash, a broken line or a restored disk leaves behind, and how the next request goes on from it."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from django.http import UnreadablePostError
+
+from minegis.errors import UploadError
+from minegis.uploads import services, storage
+from minegis.uploads.models import Upload
+from minegis.uploads.protocol import Checksum
+
+pytestmark = pytest.mark.django_db
+BODY = bytes(range(250)) * 40
+
+
+class BrokenLine:
+    """Delivers some bytes, then the connection is gone."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def read(self, size: int) -> bytes:
+        if not self.data:
+            raise UnreadablePostError("connection reset")
+        block, self.data = self.data[:size], self.data[size:]
+        return block
+
+
+@pytest.fixture
+def url(tus) -> str:
+    return tus.create(len(BODY), sha256=hashlib.sha256(BODY).hexdigest())["Location"]
+
+
+@pytest.fixture
+def upload(url) -> Upload:
+    return Upload.objects.get()
+
+
+def test_a_broken_line_keeps_what_arrived(upload):
+    services.upload_append(upload=upload, stream=BrokenLine(BODY[:700]), size=len(BODY), offset=0)
+    assert Upload.objects.get().offset == 700
+    assert services.upload_path(upload).read_bytes() == BODY[:700]
+
+
+def test_a_broken_line_leaves_nothing_of_a_checked_chunk(upload):
+    whole = Checksum("sha256", hashlib.sha256(BODY).digest())
+    with pytest.raises(UploadError, match="E-UPL-01"):
+        services.upload_append(upload=upload, stream=BrokenLine(BODY[:700]), size=len(BODY), offset=0, checksum=whole)
+    assert Upload.objects.get().offset == 0
+    assert services.upload_path(upload).read_bytes() == b""
+
+
+def test_bytes_nobody_vouched_for_are_cut_off(tus, url, upload):
+    tus.patch(url, 0, BODY[:500])
+    with services.upload_path(upload).open("ab") as file:
+        file.write(b"written but never synced")
+    assert tus.head(url)["Upload-Offset"] == "500"
+    assert tus.patch(url, 500, BODY[500:])["Upload-Result"]
+    assert services.upload_path(upload).read_bytes() == BODY
+
+
+def test_a_disk_that_lost_bytes_sets_the_offset_back(tus, url, upload):
+    tus.patch(url, 0, BODY[:500])
+    with services.upload_path(upload).open("r+b") as file:
+        file.truncate(300)
+    refused = tus.patch(url, 500, BODY[500:])
+    assert (refused.status_code, refused.json()["code"]) == (409, "E-UPL-06")
+    assert tus.head(url)["Upload-Offset"] == "300"
+    assert tus.patch(url, 300, BODY[300:])["Upload-Result"]
+
+
+def test_a_lost_file_is_said(tus, url, upload):
+    storage.remove(upload.pk)
+    assert tus.patch(url, 0, BODY).status_code == 410
+
+
+@pytest.mark.parametrize("rescue", ["HEAD", "housekeeping"])
+def test_a_crash_after_the_last_byte_is_made_good(tus, url, upload, settings, rescue):
+    settings.UPLOAD_COMPLETED = "tests.fixtures.handlers.crash"
+    tus.client.raise_request_exception = False
+    assert tus.patch(url, 0, BODY).status_code == 500
+    assert Upload.objects.get().state == "complete"
+    settings.UPLOAD_COMPLETED = "tests.fixtures.handlers.receive"
+    if rescue == "HEAD":
+        assert tus.head(url)["Upload-Result"] == str(upload.pk)
+    else:
+        Upload.objects.update(expires_at=services._expiry() - services.INTERRUPTED_AFTER)
+        services.uploads_expire()
+    assert Upload.objects.get().state == "consumed"
+
+
+def test_old_files_without_an_open_upload_are_swept(tus, url, upload):
+    import os
+    from uuid import uuid4
+
+    stray = storage.quarantine_path(uuid4())
+    storage.create(uuid4())
+    stray.write_bytes(b"left by a crash between file and row")
+    for path in stray.parent.iterdir():
+        os.utime(path, (0, 0))
+    services.uploads_expire()
+    assert [path.name for path in stray.parent.iterdir()] == [upload.pk.hex]
