@@ -45,6 +45,7 @@ def main() -> int:
             case "stop":
                 demo.stop(place)
                 demo.stop(tests)
+                print("stopped")
             case "services":
                 packages.install_missing(testing=False)
                 Services.of(place).start()

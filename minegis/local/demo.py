@@ -81,6 +81,8 @@ def start(place: Place, *, detach: bool) -> None:
             return
         print("Ctrl-C stops everything", flush=True)
         honcho.wait()
+        if record.exists():
+            raise LocalError(f"a process ended for good\n{process.tail(place.log / 'minegis.log')}")
     except KeyboardInterrupt:
         print("\nstopping", flush=True)
     except BaseException:
@@ -94,9 +96,9 @@ def stop(place: Place) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running
     record = place.records / "honcho"
     honcho = process.recorded(record)
+    record.unlink(missing_ok=True)  # first: it tells a `make demo` in another terminal that this end is wanted
     if honcho:
         process.end(honcho, [(signal.SIGTERM, 20), (signal.SIGKILL, 5)])
-    record.unlink(missing_ok=True)
     for left in process.with_mark(f"{MARK}={place.var}"):
         process.end(left, [(signal.SIGTERM, 5), (signal.SIGKILL, 5)])
     Services.of(place).stop()
