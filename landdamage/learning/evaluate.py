@@ -17,13 +17,11 @@ from landdamage.learning.cards import metrics_of
 from landdamage.learning.metrics import Matrix, bootstrap_interval
 from landdamage.learning.predict import confusion_of
 from landdamage.learning.scenes import Scene
-from landdamage.learning.train import OVERLAP, ROOT, default_data
+from landdamage.learning.train import OVERLAP, ROOT, WEIGHTS, default_data
 from landdamage.networks import build
 from landdamage.taxonomy import CLASSES, DAMAGE_KINDS, damage_kind
 from minegis.training import checkpoint
 from minegis.training.trainer import keep_freed_memory
-
-WEIGHTS = ROOT / "landdamage" / "weights"
 
 
 def load_network(weights: Path) -> tuple[nn.Module, dict[str, Any]]:

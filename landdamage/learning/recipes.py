@@ -45,6 +45,14 @@ class Recipe:
         steps: optimiser steps.
         trained_on: for the card.
         limits: for the card.
+        optional_bands: bands the network also does without.
+        network: name in :data:`landdamage.networks.NETWORKS`.
+        backbone: its encoder.
+        switches: of the network.
+        learning_rate: peak.
+        weighted_loss: weigh classes by 1/√frequency, where some are too rare to be learned otherwise.
+        start_from: name of the shipped model whose weights are the first ones; None starts at random.
+        seed: of weights and tiles.
     """
 
     model: str
@@ -61,6 +69,8 @@ class Recipe:
     backbone: str = "mobilenetv2"
     switches: dict[str, Any] = field(default_factory=dict)
     learning_rate: float = 1e-3
+    weighted_loss: bool = False
+    start_from: str | None = None
     seed: int = 1
 
     @property
@@ -112,7 +122,11 @@ RECIPES = MappingProxyType(
             sampling=Sampling(gsd_range_m=(6.0, 20.0), native_share=0.5, class_share=0.6),
             stages=(Stage(1.0, 256, 8),),
             steps=3000,
-            trained_on="tailings_s2: Sentinel-2 scenes of mines, seven classes outlined by eye, split by overlap group",
+            learning_rate=5e-4,
+            weighted_loss=True,
+            start_from="se-cot-dl-mnv2-2m",
+            trained_on="tailings_s2: Sentinel-2 scenes of mines, seven classes outlined by eye, split by overlap "
+            "group; started from the weights of se-cot-dl-mnv2-2m (simulation)",
             limits="labels were outlined by eye and never checked in the field; stockpile is the weakest class",
         ),
     }

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from landdamage.imagery.radiometry import Stretch
 from landdamage.learning.augment import Image, Labels, Mask, Photometry, flip_and_turn, photometry, rescale
-from landdamage.taxonomy import IGNORE
+from landdamage.taxonomy import IGNORE, NETWORK_CLASS_COUNT
 
 CENTRE_STRIDE = 8  # every eighth pixel is enough to find places of a class
 NEAR_NATIVE = 0.15  # relative spread of the sampling distance of tiles drawn near the scene's own
@@ -69,6 +69,12 @@ def crop(scene: Scene, row: int, column: int, side: int) -> tuple[Image, Labels,
     )
     labels[~valid] = IGNORE
     return image, labels, valid
+
+
+def count_pixels(scenes: Sequence[Scene]) -> Tensor:
+    """Observed pixels per class over all scenes, (classes,) int64."""
+    counts = sum(np.bincount(np.ravel(scene.labels), minlength=IGNORE + 1) for scene in scenes)
+    return torch.from_numpy(np.asarray(counts)[:NETWORK_CLASS_COUNT])
 
 
 @dataclass(frozen=True, slots=True)

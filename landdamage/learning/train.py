@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,16 @@ from torch import Tensor, nn
 
 from landdamage.learning.calibration import expected_calibration_error, fit_temperature
 from landdamage.learning.cards import card, metrics_of
-from landdamage.learning.losses import segmentation_loss
+from landdamage.learning.losses import class_weights, segmentation_loss
 from landdamage.learning.predict import confusion_of, sample_logits
 from landdamage.learning.recipes import RECIPES, Folders, Recipe
-from landdamage.learning.scenes import Scene, TileSource
+from landdamage.learning.scenes import Scene, TileSource, count_pixels
 from landdamage.networks import build
 from minegis.training import checkpoint
 from minegis.training.trainer import Plan, Trainer
 
 ROOT = Path(__file__).resolve().parents[2]
+WEIGHTS = ROOT / "landdamage" / "weights"
 OVERLAP = 0.25  # of the window: 128 of 512, as in interpretation
 
 
@@ -49,6 +51,8 @@ class Run:
         train, validation = recipe.load(self.folders)
         torch.manual_seed(recipe.seed)
         model = build(recipe.network, recipe.backbone, len(recipe.bands), **recipe.switches)
+        if recipe.start_from:
+            transfer(model, checkpoint.load(WEIGHTS / recipe.start_from)[0])
         model = model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         source = TileSource(train, recipe.sampling)
 
@@ -66,9 +70,11 @@ class Run:
         def report(step: int, averaged: nn.Module) -> dict[str, Any]:
             return self._publish(averaged, train, validation, step, trainer.elapsed / 60)
 
-        trainer = Trainer(
-            model, segmentation_loss, batch_at, plan, self.folders.cache / recipe.model, self.device, report
-        )
+        weights = None
+        if recipe.weighted_loss:
+            weights = class_weights(count_pixels(train)).to(self.device)
+        loss = partial(segmentation_loss, weights=weights)
+        trainer = Trainer(model, loss, batch_at, plan, self.folders.cache / recipe.model, self.device, report)
         if self.resume:
             trainer.resume()
         trainer.run()
@@ -100,6 +106,22 @@ class Run:
         # Half precision halves the file; the engine computes in bfloat16 or float32 and loses nothing by it.
         checkpoint.save(self.weights, averaged.state_dict(), written, dtype=torch.float16)
         return metrics
+
+
+def transfer(model: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Take over the weights of the same network with more bands: the stem keeps the first, scaled to the sum of all.
+
+    Raises:
+        RuntimeError: another tensor differs in shape or name.
+    """
+    own = model.state_dict()
+    fitted = {
+        name: tensor[:, : own[name].shape[1]] * (tensor.shape[1] / own[name].shape[1])
+        if name in own and tensor.ndim == 4 and tensor.shape[1] > own[name].shape[1]
+        else tensor
+        for name, tensor in state.items()
+    }
+    model.load_state_dict(fitted)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from landdamage.learning.calibration import expected_calibration_error, fit_temperature
-from landdamage.learning.losses import dice_loss, segmentation_loss
+from landdamage.learning.losses import class_weights, dice_loss, segmentation_loss
 
 
 def logits_for(target: torch.Tensor, confidence: float) -> torch.Tensor:
@@ -53,3 +53,19 @@ def test_temperature_is_found_again() -> None:
     assert temperature == pytest.approx(3, rel=0.05)
     assert expected_calibration_error(overconfident, labels, temperature) < 0.02
     assert expected_calibration_error(overconfident, labels) > 0.1
+
+
+def test_class_weights_follow_the_root_of_rarity() -> None:
+    weights = class_weights(torch.tensor([10_000, 2_500, 0, 2_500]))
+    assert weights.mean().item() == pytest.approx(1)
+    assert weights[1] / weights[0] == pytest.approx(2)
+    assert weights[2] == weights[1]
+    assert class_weights(torch.tensor([10**9, 1, 10**9])).min() > 0.1
+
+
+def test_weights_shift_the_loss_but_not_its_scale() -> None:
+    target = torch.tensor([[[0, 0, 0, 1]]])
+    logits = torch.zeros(1, 2, 1, 4)
+    even = segmentation_loss(logits, target, label_smoothing=0)
+    weighted = segmentation_loss(logits, target, torch.tensor([0.5, 1.5]), label_smoothing=0)
+    assert weighted.item() == pytest.approx(even.item())

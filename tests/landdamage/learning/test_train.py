@@ -15,7 +15,7 @@ from landdamage.learning.metrics import Scores, confusion_matrix
 from landdamage.learning.predict import predict_scene
 from landdamage.learning.recipes import RECIPES, Folders, Stage
 from landdamage.learning.scenes import Scene
-from landdamage.learning.train import Run
+from landdamage.learning.train import Run, transfer
 from landdamage.networks import build
 from minegis.training import checkpoint
 
@@ -82,3 +82,15 @@ def test_windows_of_a_scene_are_joined_in_place() -> None:
     found = predict_scene(Colour(), scene, tile=32, overlap=8)
     assert (found[5:] == labels[5:]).all()
     assert (found[:5] == 255).all()
+
+
+def test_weights_move_to_a_network_with_fewer_bands() -> None:
+    torch.manual_seed(0)
+    four, three = build("dl").eval(), build("dl", in_channels=3).eval()
+    transfer(three, four.state_dict())
+    grey = torch.rand(1, 1, 32, 32)
+    stem = "backbone.body.features.0.0.weight"
+    ratio = three.state_dict()[stem] / four.state_dict()[stem][:, :3]
+    assert torch.allclose(ratio, torch.tensor(4 / 3))
+    assert torch.equal(three.classifier.weight, four.classifier.weight)
+    assert three(grey.expand(1, 3, 32, 32)).shape == (1, 8, 32, 32)
