@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import rasterio
 import rasterio.shutil
+from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader, DatasetWriter
@@ -45,7 +46,7 @@ _COG: dict[str, Any] = {
     "PREDICTOR": "YES",
     "OVERVIEW_RESAMPLING": "AVERAGE",
     "BIGTIFF": "IF_SAFER",
-    "STATISTICS": "YES",
+    "STATISTICS": "AUTO",  # copied from the tags written here; GDAL itself would count masked pixels in
     "NUM_THREADS": 2,
 }
 
@@ -137,6 +138,7 @@ def _profile(metadata: SceneMetadata, **changes: Any) -> dict[str, Any]:
 def _copy_flat(source: DatasetReader, flat: Path, metadata: SceneMetadata, all_valid: bool, progress: Progress) -> None:
     """Data bands, zeros where invalid, mask, names and percentiles, as an unpacked tiled GeoTIFF."""
     stretch = dataset_stretch(source, metadata.band_indexes, mask=metadata.has_mask)
+    moments = _Moments(len(metadata.bands))
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK="YES"), rasterio.open(flat, "w", **_profile(metadata)) as out:
         for window in block_windows(source, _STRIP_PIXELS):
             pixels, valid = read_pixels(source, metadata.band_indexes, window, mask=metadata.has_mask)
@@ -145,10 +147,45 @@ def _copy_flat(source: DatasetReader, flat: Path, metadata: SceneMetadata, all_v
             out.write(pixels, window=window)
             if not all_valid:
                 out.write_mask(valid, window=window)
+            moments.add(pixels[:, valid])
             progress((window.row_off + window.height) / metadata.height)
         _describe(out, metadata)
         for band, low, high in zip(out.indexes, stretch.low, stretch.high, strict=True):
-            out.update_tags(band, **{LOW_TAG: repr(float(low)), HIGH_TAG: repr(float(high))})
+            percentiles = {LOW_TAG: repr(float(low)), HIGH_TAG: repr(float(high))}
+            out.update_tags(band, **percentiles, **moments.tags(band - 1))
+
+
+class _Moments:
+    """Least, largest, mean and standard deviation per band, gathered part by part."""
+
+    def __init__(self, bands: int) -> None:
+        self._count = 0
+        self._sum, self._squares = np.zeros(bands), np.zeros(bands)
+        self._least, self._largest = np.full(bands, np.inf), np.full(bands, -np.inf)
+
+    def add(self, values: NDArray[Any]) -> None:
+        """Count in (bands, N) valid values."""
+        if values.shape[1] == 0:
+            return
+        self._count += values.shape[1]
+        for i, band in enumerate(values):
+            exact = band.astype(np.float64)
+            self._sum[i] += exact.sum()
+            self._squares[i] += np.dot(exact, exact)
+            self._least[i] = min(self._least[i], exact.min())
+            self._largest[i] = max(self._largest[i], exact.max())
+
+    def tags(self, band: int) -> dict[str, str]:
+        """GDAL's statistics tags of one band (0-based)."""
+        mean = self._sum[band] / self._count
+        variance = max(0.0, self._squares[band] / self._count - mean * mean)
+        found = {
+            "MINIMUM": self._least[band],
+            "MAXIMUM": self._largest[band],
+            "MEAN": mean,
+            "STDDEV": math.sqrt(variance),
+        }
+        return {f"STATISTICS_{name}": repr(float(value)) for name, value in found.items()}
 
 
 def _describe(out: DatasetWriter, metadata: SceneMetadata) -> None:

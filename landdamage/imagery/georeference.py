@@ -31,6 +31,8 @@ _OLD_DATUMS = ("beijing", "xian", "xi'an", "xi_an", "北京54", "西安80")
 _OLD_GEOGRAPHIC = (4214, 4555, 4610)
 _OLD_ELLIPSOIDS = ((6378245.0, 298.3), (6378140.0, 298.257))  # Krassowsky 1940, IAG 1975
 _CHINA = box(73.0, 17.0, 136.0, 54.5)
+_WEB_MERCATOR_EDGE_M = 20_037_509.0
+_LARGEST_EASTING_M = 61e6  # zone number 60 before the easting
 _TRANSVERSE_REACH_M = 500_000.0  # half a 6-degree zone is 334 km at the equator
 
 
@@ -189,10 +191,13 @@ def _axis_finding(crs: CRS, x: float, y: float) -> Finding | None:
         if abs(lon) <= 90 < abs(lat) <= 180:
             return Finding("E-CRS-02", "crs")
         return Finding("E-CRS-06", "crs", {"value": f"{x:.6g}, {y:.6g}"})
-    operation = crs.coordinate_operation
-    if operation is None or "Transverse Mercator" not in operation.method_name:
-        return None
     metre = crs.axis_info[0].unit_conversion_factor
+    operation = crs.coordinate_operation
+    method = operation.method_name if operation else ""
+    if max(abs(x), abs(y)) * metre > (_WEB_MERCATOR_EDGE_M if "Pseudo Mercator" in method else _LARGEST_EASTING_M):
+        return Finding("E-CRS-06", "crs", {"value": f"{x:.1f}, {y:.1f}"})
+    if operation is None or "Transverse Mercator" not in method:
+        return None
     false_easting = next(
         (float(p.value) * p.unit_conversion_factor for p in operation.params if p.name == "False easting"), 500_000.0
     )
