@@ -42,8 +42,9 @@ def _table() -> dict[str, Entry]:
         "E-UPL-02": e(
             422, "文件为空", "The file is empty", "请选择含有影像的文件", "Choose a file that holds an image"
         ),
+        # Not 409: to a tus client that means a wrong offset, and it would send the whole file again.
         "E-UPL-03": e(
-            409,
+            422,
             "该影像已存在(景号 {scene})",
             "This scene already exists (id {scene})",
             "直接打开已有影像即可",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from celery.worker import state as worker_state
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils.module_loading import import_string
@@ -38,6 +39,7 @@ class JobContext:
         self.params: dict[str, Any] = job.params
         self.result: dict[str, Any] = {}
         self.published = False
+        self.leaving = False  # this worker was told to shut down
         self._publishing = False
         self._reported = float("-inf")
         self._stop: JobError | None = None  # why the work must stop, once known
@@ -57,14 +59,14 @@ class JobContext:
             JobCancelledError: a person asked to stop.
         """
         if time.monotonic() - self._reported >= REPORT_EVERY_S:
-            self._beat(stage=stage, progress=fraction)
+            self._look(stage=stage, progress=fraction)
         if self._stop is not None:
             raise self._stop
 
     def should_stop(self) -> bool:
-        """Whether the job was cancelled or lost; looks at the row at most once a second."""
+        """Whether to stop: cancelled, lost, or the worker is leaving. Looks at the row at most once a second."""
         if time.monotonic() - self._reported >= REPORT_EVERY_S:
-            self._beat()
+            self._look()
         return self._stop is not None
 
     @contextmanager
@@ -83,8 +85,15 @@ class JobContext:
         finally:
             self._publishing = False
 
-    def _beat(self, **report: Any) -> None:
+    def _look(self, **report: Any) -> None:
         self._reported = time.monotonic()
+        self._beat(**report)
+        stopping = worker_state.should_stop  # None or False while it works, then the exit code, which may be 0
+        if self._stop is None and stopping is not None and stopping is not False:
+            # Stopping now and handing the job back beats being killed in the middle of it a few seconds later.
+            self.leaving, self._stop = True, JobCancelledError()
+
+    def _beat(self, **report: Any) -> None:
         try:
             services.job_heartbeat(job_id=self.job_id, attempt_id=self.attempt_id, **report)
         except (AttemptLostError, JobCancelledError) as stop:
@@ -100,9 +109,7 @@ class JobContext:
                 if self._publishing:
                     continue
                 try:
-                    services.job_heartbeat(job_id=self.job_id, attempt_id=self.attempt_id)
-                except (AttemptLostError, JobCancelledError) as stop:
-                    self._stop = stop
+                    self._beat()
                 except DatabaseError:
                     log.exception("job %s: a heartbeat did not reach the database", self.job_id)
                 finally:
@@ -144,7 +151,8 @@ def _call_handler(job: Job, context: JobContext) -> None:
     except AttemptLostError:
         raise
     except JobCancelledError:
-        services.job_stop(job_id=job.pk, attempt_id=context.attempt_id)
+        end = services.job_release if context.leaving else services.job_stop
+        end(job_id=job.pk, attempt_id=context.attempt_id)
     except MineGISError as error:
         log.warning("job %s: %s", job.pk, error)
         _fail(context, error)

@@ -177,6 +177,21 @@ def job_stop(*, job_id: UUID, attempt_id: UUID) -> None:
         _end(_lock_attempt(job_id, attempt_id), Job.State.CANCELLED)
 
 
+def job_release(*, job_id: UUID, attempt_id: UUID) -> None:
+    """Give a running job back to the queue because its worker was told to shut down; the attempt does not count.
+
+    Raises:
+        AttemptLostError: this attempt no longer owns the job.
+    """
+    with transaction.atomic():
+        job = _lock_attempt(job_id, attempt_id)
+        if job.cancel_requested:
+            _end(job, Job.State.CANCELLED)
+        else:
+            job.attempts -= 1
+            _requeue(job)
+
+
 def job_cancel(*, job: Job) -> Job:
     """Cancel a queued job at once; ask the worker of a running one to stop at its next safe point.
 
@@ -205,16 +220,13 @@ def job_retry(*, job: Job) -> Job:
         locked = _lock(job.pk)
         if locked is None or locked.state not in (Job.State.FAILED, Job.State.CANCELLED):
             raise JobError("E-JOB-01", state=job.state if locked is None else locked.state)
-        locked.state = Job.State.QUEUED
         locked.attempts = 0
-        locked.attempt_id = locked.lease_until = locked.started_at = locked.finished_at = None
+        locked.started_at = locked.finished_at = None
         locked.cancel_requested = False
         locked.stage, locked.progress, locked.worker = "", 0.0, ""
         locked.error_code, locked.error_values = "", {}
-        locked.sent_at = _now()
-        locked.save()
+        _requeue(locked)
         _call_hook(locked, "on_retry")
-        _send_on_commit(locked)
         return locked
 
 
@@ -241,9 +253,7 @@ def job_reap() -> int:
             elif job.attempts >= job.max_attempts:
                 _end(job, Job.State.FAILED, "E-JOB-02", {"value": job.attempts})
             else:
-                job.state, job.attempt_id, job.lease_until, job.sent_at = Job.State.QUEUED, None, None, _now()
-                job.save()
-                _send_on_commit(job)
+                _requeue(job)
     stale = Q(sent_at__isnull=True) | Q(sent_at__lte=Now() - LOST_MESSAGE_AFTER)
     waiting: dict[str, int] = {}
     for job in Job.objects.filter(stale, state=Job.State.QUEUED):
@@ -280,6 +290,12 @@ def _lock_attempt(job_id: UUID, attempt_id: UUID) -> Job:
     if job is None or job.state != Job.State.RUNNING or job.attempt_id != attempt_id or _lease_expired(job):
         raise AttemptLostError
     return job
+
+
+def _requeue(job: Job) -> None:
+    job.state, job.attempt_id, job.lease_until, job.sent_at = Job.State.QUEUED, None, None, _now()
+    job.save()
+    _send_on_commit(job)
 
 
 def _end(job: Job, state: Job.State, code: str = "", values: dict[str, Any] | None = None) -> None:

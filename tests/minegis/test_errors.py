@@ -23,7 +23,7 @@ def test_both_languages_say_the_same(code: str) -> None:
 
 def test_a_raised_error_carries_code_status_and_both_messages() -> None:
     error = errors.UploadError("E-UPL-03", scene="abc")
-    assert (error.code, error.status) == ("E-UPL-03", 409)
+    assert (error.code, error.status) == ("E-UPL-03", 422)
     assert "abc" in error.message("zh")
     assert "abc" in error.message("en")
 

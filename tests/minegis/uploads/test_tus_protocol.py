@@ -159,7 +159,7 @@ def test_a_hash_that_is_none(tus):
 def test_what_the_receiver_finds_wrong_reaches_the_sender(tus):
     url = tus.create(len(BODY), filename="refused.tif")["Location"]
     answer = tus.patch(url, 0, BODY)
-    assert (answer.status_code, answer.json()["code"]) == (409, "E-UPL-03")
+    assert (answer.status_code, answer.json()["code"]) == (422, "E-UPL-03")
     shown = tus.client.get(url).json()
     assert (shown["state"], shown["error"]["code"]) == ("failed", "E-UPL-03")
     assert "7" in shown["error"]["message_zh"]

@@ -1,0 +1,106 @@
+"""What a handler sees: lease kept by the second thread, throttled reports, stop signals."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from minegis.errors import AttemptLostError, JobCancelledError
+from minegis.jobs import runner, services
+from minegis.jobs.models import Job
+from minegis.jobs.runner import JobContext
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def context() -> JobContext:
+    job = services.job_submit(kind="echo", params={"a": 1}, created_by=None)
+    return JobContext(services.job_claim(job_id=job.pk, worker="test"))
+
+
+def row(context: JobContext) -> Job:
+    return Job.objects.get(pk=context.job_id)
+
+
+def test_a_long_native_call_does_not_lose_the_lease(context, settings, wait_until):
+    settings.JOB_LEASE_SECONDS = 1
+    first = row(context).heartbeat_at
+    with context.heartbeat():
+        wait_until(lambda: (row(context).heartbeat_at - first).total_seconds() > 1.5)
+        assert services.job_reap() == 0
+    context.progress("done", 1.0)
+    assert row(context).state == "running"
+
+
+def test_the_second_thread_hears_of_a_cancel(context, settings, wait_until):
+    settings.JOB_LEASE_SECONDS = 1
+    context.progress("first", 0.1)
+    services.job_cancel(job=row(context))
+    with context.heartbeat():
+        wait_until(lambda: context._stop is not None)
+    with pytest.raises(JobCancelledError):
+        context.progress("second", 0.2)
+
+
+def test_a_publication_longer_than_the_lease_is_not_disturbed(context, settings):
+    settings.JOB_LEASE_SECONDS = 1
+    with context.heartbeat(), context.publish():
+        threading.Event().wait(1.5)
+    assert row(context).state == "succeeded"
+
+
+def test_the_reaper_passes_by_a_job_being_published(context, wait_until):
+    """The row is locked by the publishing transaction; the reaper must neither wait nor take it."""
+    reaped = []
+
+    def reap() -> None:
+        from django.db import connection
+
+        try:
+            reaped.append(services.job_reap())
+        finally:
+            connection.close()
+
+    with context.publish():
+        Job.objects.filter(pk=context.job_id).update(lease_until=services._now())
+        thread = threading.Thread(target=reap)
+        thread.start()
+        thread.join(10)
+        assert reaped == [0]
+    assert row(context).state == "succeeded"
+
+
+def test_reports_reach_the_row_at_most_once_a_second(context, django_assert_num_queries):
+    context.progress("blocks", 0.0)
+    with django_assert_num_queries(0):
+        for step in range(1000):
+            context.progress("blocks", step / 1000)
+    context._reported -= runner.REPORT_EVERY_S
+    context.progress("blocks", 0.9)
+    assert row(context).progress == 0.9
+
+
+def test_after_the_job_was_taken_over_every_call_stops_the_work(context):
+    Job.objects.filter(pk=context.job_id).update(lease_until=services._now())
+    assert services.job_claim(job_id=context.job_id, worker="other")
+    assert context.should_stop()
+    for _ in range(2):
+        with pytest.raises(AttemptLostError):
+            context.progress("blocks", 0.5)
+
+
+def test_progress_outside_0_to_1_is_cut(context):
+    context.progress("blocks", 1.5)
+    assert row(context).progress == 1.0
+
+
+def test_a_handler_that_publishes_and_then_fails_has_succeeded(settings, context):
+    settings.JOB_KINDS = {"echo": {"handler": "tests.fixtures.handlers.publish_and_break", "queue": "cpu"}}
+    Job.objects.filter(pk=context.job_id).update(state="queued", attempt_id=None, lease_until=None)
+    started = time.monotonic()
+    runner.run_job(context.job_id, "test")
+    assert row(context).state == "succeeded"
+    assert time.monotonic() - started < 5
