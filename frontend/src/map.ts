@@ -1,6 +1,5 @@
 // What every map of MineGIS shares: Leaflet without any foreign tiles, scale, coordinates, graticule, imagery layers.
 import L from "leaflet";
-import "leaflet/dist/leaflet.css";
 import { gaussKruger } from "./gauss-kruger";
 import { addGraticule } from "./graticule";
 import { number, t } from "./messages";
@@ -12,18 +11,34 @@ export const latLngBounds = ([w, s, e, n]: Bounds): L.LatLngBounds => L.latLngBo
 
 /** A map inside an element; `home` is the extent that "F" and the fit button return to. */
 export function createMap(element: HTMLElement, home: () => L.LatLngBounds, foot: HTMLElement | null): L.Map {
+  const fit = () => map.fitBounds(home(), { padding: [16, 16], paddingBottomRight: [coveredWidth(element), 16] });
   const map = L.map(element, { zoomControl: false, attributionControl: false, minZoom: 3, maxZoom: 21, zoomSnap: 0.5, maxBoundsViscosity: 0.6 });
   L.control.zoom({ position: "topright", zoomInTitle: t("zoomIn"), zoomOutTitle: t("zoomOut") }).addTo(map);
-  fitControl(map, home).addTo(map);
+  fitControl(fit).addTo(map);
   L.control.scale({ imperial: false, maxWidth: 120, position: "bottomleft" }).addTo(map);
   addGraticule(map);
   if (foot) showCoordinates(map, foot);
-  if (!restoreView(map)) map.fitBounds(home(), { padding: [16, 16] });
+  if (!restoreView(map)) fit();
   map.on("moveend", () => rememberView(map));
+  addEventListener("keydown", (event) => {
+    if (!isTyping(event) && event.key.toLowerCase() === "f") fit();
+  });
   return map;
 }
 
-function fitControl(map: L.Map, home: () => L.LatLngBounds): L.Control {
+/** Whether a key belongs to a text field or to the browser rather than to the map. */
+export function isTyping(event: KeyboardEvent): boolean {
+  const fields = "input:not([type=checkbox]):not([type=range]), select, textarea";
+  return event.ctrlKey || event.metaKey || event.altKey || (event.target as HTMLElement).matches(fields);
+}
+
+// The legend lies over the right part of a wide map: what is fitted should lie beside it.
+function coveredWidth(element: HTMLElement): number {
+  const legend = element.parentElement!.parentElement!.querySelector<HTMLElement>(".map-legend[open]");
+  return legend && element.clientWidth > 900 ? legend.offsetWidth + 24 : 16;
+}
+
+function fitControl(fit: () => void): L.Control {
   const control = new L.Control({ position: "topright" });
   control.onAdd = () => {
     const box = L.DomUtil.create("div", "leaflet-bar");
@@ -36,7 +51,7 @@ function fitControl(map: L.Map, home: () => L.LatLngBounds): L.Control {
     L.DomEvent.disableClickPropagation(box);
     L.DomEvent.on(button, "click", (event) => {
       L.DomEvent.preventDefault(event);
-      map.fitBounds(home(), { padding: [16, 16] });
+      fit();
     });
     return box;
   };

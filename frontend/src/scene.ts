@@ -1,7 +1,7 @@
 // One scene: image, result, legend, opacity, swipe, confidence. All of it is in the address, so a link reproduces the screen.
 import L from "leaflet";
 import "./map.css";
-import { createMap, latLngBounds, runTiles, runTileUrl, sceneTiles, type Bounds } from "./map";
+import { createMap, isTyping, latLngBounds, runTiles, runTileUrl, sceneTiles, type Bounds } from "./map";
 import { number } from "./messages";
 import { PatchLayer, type ClassStyle } from "./patches";
 import { Swipe } from "./swipe";
@@ -24,14 +24,8 @@ function show(data: SceneData): void {
   const map = createMap(document.getElementById("scene-map")!, home, document.getElementById("map-foot"));
   map.setMaxBounds(home().pad(1));
   sceneTiles(data.scene, data.bounds, data.gsd).addTo(map);
-  addEventListener("keydown", (event) => {
-    if (!typing(event) && event.key.toLowerCase() === "f") map.fitBounds(home(), { padding: [16, 16] });
-  });
   if (data.run) showResult(map, data, data.run);
 }
-
-const typing = (event: KeyboardEvent): boolean =>
-  event.ctrlKey || event.metaKey || event.altKey || (event.target as HTMLElement).matches("input:not([type=checkbox]):not([type=range]), select, textarea");
 
 function showResult(map: L.Map, data: SceneData, run: string): void {
   const state = new URL(location.href).searchParams;
@@ -95,7 +89,7 @@ function showResult(map: L.Map, data: SceneData, run: string): void {
 
   let before = "70"; // the opacity that key O returns to
   addEventListener("keydown", (event) => {
-    if (typing(event)) return;
+    if (isTyping(event)) return;
     const key = event.key.toLowerCase();
     const box = boxes.find((b) => b.dataset.class === key);
     if (box) box.click();
