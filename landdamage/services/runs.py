@@ -108,7 +108,7 @@ def run_interpret(context: JobContext) -> None:
             finished_at=timezone.now(),
             **rasters,
         )
-        context.result["patches"] = len(result.patches)
+        context.result |= {"patches": len(result.patches), "windows": result.windows}
 
 
 def patches_replace(*, run: InterpretationRun, patches: GeoDataFrame) -> None:
