@@ -76,7 +76,7 @@ def run_interpret(context: JobContext) -> None:
     scene = run.scene
     InterpretationRun.objects.filter(pk=run.pk).update(state=InterpretationRun.State.RUNNING)
     context.progress("model", 0.0)
-    card, _ = choose_model(scene.gsd_m, tuple(scene.bands), name=context.params.get("model") or None)
+    card, findings = choose_model(scene.gsd_m, tuple(scene.bands), name=context.params.get("model") or None)
     store = files()
     result = interpret_scene(
         file_path(scene.cog_sha256),
@@ -104,7 +104,7 @@ def run_interpret(context: JobContext) -> None:
             engine=result.engine,
             params=result.params,
             code_version=__version__,
-            findings=[f.as_dict() for f in result.findings],
+            findings=[f.as_dict() for f in (*findings, *result.findings)],
             finished_at=timezone.now(),
             **rasters,
         )

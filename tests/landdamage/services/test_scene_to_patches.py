@@ -1,0 +1,135 @@
+"""A file becomes a scene, the scene becomes patches: the services with the real checks, COG and network."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from django.utils import timezone
+from rasterio.transform import from_origin
+
+from landdamage.models import InterpretationRun, Scene
+from landdamage.services.files import files
+from landdamage.services.scenes import scene_receive
+from minegis.errors import ForbiddenError, UploadError
+from minegis.jobs.models import Job
+from minegis.jobs.runner import run_job
+from minegis.uploads.models import Upload
+from minegis.uploads.services import upload_path
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SIDE = 96
+
+
+@pytest.fixture
+def send(tmp_path: Path) -> Callable[..., Scene]:
+    """Upload an image of random ground and take it over: ``send(user, gsd=10, bands="BGR", **metadata)``."""
+
+    def make(user: Any, gsd: float = 10.0, bands: str = "BGR", seed: int = 1, **metadata: str) -> Scene:
+        pixels = np.random.default_rng(seed).integers(200, 3000, (len(bands), SIDE, SIDE)).astype(np.uint16)
+        path = tmp_path / f"image{seed}.tif"
+        layout = {"driver": "GTiff", "width": SIDE, "height": SIDE, "count": len(bands), "dtype": "uint16", "nodata": 0}
+        with rasterio.open(path, "w", crs="EPSG:4538", transform=from_origin(5e5, 4.764e6, gsd, gsd), **layout) as out:
+            out.write(pixels)
+            out.descriptions = tuple(bands)
+        content = path.read_bytes()
+        row = Upload.objects.create(
+            file_name=f"area_{seed}_20220715.tif",
+            length=len(content),
+            offset=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            state=Upload.State.COMPLETE,
+            created_by=user,
+            metadata=metadata,
+            expires_at=timezone.now(),
+        )
+        upload_path(row).parent.mkdir(parents=True, exist_ok=True)
+        upload_path(row).write_bytes(content)
+        return scene_receive(upload=row)
+
+    return make
+
+
+def work_off() -> None:
+    """Run every queued job in this process, as the workers would."""
+    while job := Job.objects.filter(state="queued").order_by("created_at").first():
+        run_job(job.pk, "test")
+
+
+def test_a_good_scene_is_kept_checked_prepared_and_interpreted(
+    send: Callable[..., Scene], make_user: Any, regions: Any
+) -> None:
+    scene = send(make_user("interpreter"))
+    upload = scene.upload
+    work_off()
+    scene.refresh_from_db()
+    assert scene.is_usable
+    assert (scene.gsd_m, scene.bands, scene.year) == (pytest.approx(10.0, rel=1e-3), ["B", "G", "R"], 2022)
+    assert scene.sha256 in files()
+    assert scene.cog_sha256 in files()
+    assert scene.thumbnail_sha256 in files()
+    assert not upload_path(upload).exists()
+    run = InterpretationRun.objects.get(scene=scene)
+    assert (run.state, run.is_current, run.year) == ("succeeded", True, 2022)
+    assert run.weights_sha256
+    assert run.class_sha256 in files()
+    with rasterio.open(files().path(run.class_sha256)) as raster:
+        assert set(np.unique(raster.read(1))) <= {0, 1, 2, 3, 4, 5, 6, 7, 255}
+
+
+def test_a_scene_outside_the_models_range_says_so_in_its_run(
+    send: Callable[..., Scene], make_user: Any, regions: Any
+) -> None:
+    scene = send(make_user("interpreter"), gsd=60.0)
+    work_off()
+    run = InterpretationRun.objects.get(scene=scene)
+    assert "E-MOD-02" in [finding["code"] for finding in run.findings]
+    assert all(finding["message_zh"] and finding["message_en"] for finding in run.findings)
+
+
+def test_the_same_file_twice_is_refused_with_its_number_for_its_owner_only(
+    send: Callable[..., Scene], make_user: Any, regions: Any
+) -> None:
+    owner = make_user("interpreter")
+    scene = send(owner)
+    with pytest.raises(UploadError) as mine:
+        send(owner)
+    assert mine.value.code == "E-UPL-03"
+    assert str(scene.pk) in mine.value.message("zh")
+    with pytest.raises(UploadError) as foreign:
+        send(make_user("uploader"))
+    assert str(scene.pk) not in foreign.value.message("zh")
+
+
+def test_a_rejected_file_may_be_sent_again(send: Callable[..., Scene], make_user: Any, regions: Any) -> None:
+    user = make_user("uploader")
+    scene = send(user, bands="BG")
+    work_off()
+    scene.refresh_from_db()
+    assert scene.state == "rejected"
+    assert "E-RAD-01" in [finding["code"] for finding in scene.findings]
+    assert not InterpretationRun.objects.filter(scene=scene).exists()
+    assert send(user, bands="BG").pk == scene.pk
+
+
+def test_who_may_not_upload_makes_no_scene(send: Callable[..., Scene], make_user: Any, regions: Any) -> None:
+    with pytest.raises(ForbiddenError):
+        send(make_user("analyst"))
+    assert not Scene.objects.exists()
+
+
+def test_a_cancelled_check_leaves_a_scene_that_says_so(
+    send: Callable[..., Scene], make_user: Any, regions: Any
+) -> None:
+    from minegis.jobs.services import job_cancel
+
+    scene = send(make_user("uploader"))
+    job_cancel(job=scene.ingest_job)
+    scene.refresh_from_db()
+    assert scene.state == "rejected"
+    assert scene.findings[0]["code"] == "E-JOB-04"
