@@ -201,10 +201,10 @@ def _table() -> dict[str, Entry]:
         # Georeference
         "E-GEO-01": e(
             422,
-            "影像没有坐标系,请选择坐标系或附带 .prj",
-            "No coordinate system; choose one or add .prj",
-            "导出时带上坐标系",
-            "Export it with its coordinate system",
+            "影像没有坐标系,请选择坐标系",
+            "No coordinate system; choose one",
+            "上传时选择坐标系(如 EPSG:4538),或导出时带上坐标系",
+            "Choose it on upload (e.g. EPSG:4538) or export the image with its coordinate system",
         ),
         "E-GEO-02": e(
             422,

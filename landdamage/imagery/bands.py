@@ -15,6 +15,7 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
 from landdamage.imagery.names import SceneName
+from landdamage.imagery.open import read_descriptions
 from landdamage.imagery.pixels import decimated_shape, read_pixels
 
 _SYNONYMS = {
@@ -64,7 +65,8 @@ def given_order(dataset: DatasetReader, bands: Sequence[str]) -> BandOrder | Non
 def found_order(dataset: DatasetReader, name: SceneName) -> BandOrder:
     """The order told by descriptions, satellite or colour tags; else proposed from the pixels."""
     indexes = data_indexes(dataset)
-    described = _described([dataset.descriptions[i - 1] or "" for i in indexes], name)
+    texts = read_descriptions(dataset)
+    described = _described([texts[i - 1] for i in indexes], name)
     if described is not None:
         return BandOrder(described, indexes, True)
     if len(indexes) == 4 and name.satellite.startswith(_BGRN_SATELLITES):

@@ -16,7 +16,7 @@ import numpy as np
 import pyproj
 import pyproj.exceptions
 from rasterio.crs import CRS
-from rasterio.errors import CRSError, RasterioError
+from rasterio.errors import CRSError
 from rasterio.io import DatasetReader
 from shapely.geometry.base import BaseGeometry
 
@@ -31,7 +31,7 @@ from landdamage.imagery.georeference import (
 )
 from landdamage.imagery.metadata import SceneMetadata, date_tag, read_metadata
 from landdamage.imagery.names import SceneName, parse_name
-from landdamage.imagery.open import MAX_PIXELS, open_raster
+from landdamage.imagery.open import MAX_PIXELS, READ_ERRORS, open_raster
 from landdamage.imagery.pixels import has_mask
 from landdamage.imagery.preflight import extension_fits
 from landdamage.imagery.survey import Survey, survey
@@ -116,7 +116,7 @@ def inspect_scene(
     label = Path((file_name or path.name).replace("\\", "/")).name
     name = parse_name(label)
     try:
-        with open_raster(path, max_pixels=max_pixels) as dataset:
+        with open_raster(path, name=label, max_pixels=max_pixels) as dataset:
             findings: list[Finding] = []
             if not extension_fits(label, dataset.driver):
                 findings.append(Finding("E-FMT-04", "file", {"name": label, "value": dataset.driver}))
@@ -125,6 +125,8 @@ def inspect_scene(
     except SceneError as error:
         found = error.finding()
         return SceneReport(label, None, (Finding(found.code, "file", found.values), *_date_findings(name, None, None)))
+    except READ_ERRORS:
+        return SceneReport(label, None, (Finding("E-FMT-02", "file", {"row": 0}), *_date_findings(name, None, None)))
 
 
 def _inspect(
@@ -177,7 +179,7 @@ def _order(
         if not order.certain and not bands:
             findings.append(Finding("E-RAD-05", "bands"))
         return order, alpha_is_mask(dataset)
-    except RasterioError:  # blocks cannot be decoded: the survey will name the row
+    except READ_ERRORS:  # blocks cannot be decoded: the survey will name the row
         return BandOrder(tuple(f"X{i}" for i in dataset.indexes), tuple(dataset.indexes), False), False
 
 

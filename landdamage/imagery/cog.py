@@ -20,7 +20,6 @@ import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, Resampling
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.transform import from_origin
 from rasterio.vrt import WarpedVRT
@@ -28,9 +27,9 @@ from rasterio.vrt import WarpedVRT
 from landdamage.imagery.checks import SceneReport
 from landdamage.imagery.georeference import corners, is_north_up_square
 from landdamage.imagery.metadata import DATE_TAG, SceneMetadata
-from landdamage.imagery.open import hardened_env, open_raster
+from landdamage.imagery.open import READ_ERRORS, hardened_env, open_raster
 from landdamage.imagery.pixels import block_windows, read_pixels
-from landdamage.imagery.radiometry import HIGH_TAG, LOW_TAG, dataset_stretch
+from landdamage.imagery.radiometry import HIGH_TAG, LOW_TAG, measured_stretch
 from minegis.errors import JobCancelledError, SceneError
 
 Progress = Callable[[float], object]
@@ -80,7 +79,7 @@ def write_cog(
     with _work_files(dst) as (flat, square, part), open_raster(src) as source:
         try:
             _copy_flat(source, flat, metadata, report.valid_share == 1.0, _stage(progress, should_stop, 0.0, 0.5))
-        except RasterioError:
+        except READ_ERRORS:
             raise SceneError("E-FMT-02", row=0) from None
         ready = flat
         if not is_north_up_square(metadata.transform):
@@ -137,7 +136,7 @@ def _profile(metadata: SceneMetadata, **changes: Any) -> dict[str, Any]:
 
 def _copy_flat(source: DatasetReader, flat: Path, metadata: SceneMetadata, all_valid: bool, progress: Progress) -> None:
     """Data bands, zeros where invalid, mask, names and percentiles, as an unpacked tiled GeoTIFF."""
-    stretch = dataset_stretch(source, metadata.band_indexes, mask=metadata.has_mask)
+    stretch = measured_stretch(source, metadata.band_indexes, mask=metadata.has_mask)
     moments = _Moments(len(metadata.bands))
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK="YES"), rasterio.open(flat, "w", **_profile(metadata)) as out:
         for window in block_windows(source, _STRIP_PIXELS):

@@ -15,6 +15,7 @@ from rasterio.io import DatasetReader
 from landdamage.imagery.bands import BandOrder
 from landdamage.imagery.georeference import ground_size, is_placed
 from landdamage.imagery.names import SceneName
+from landdamage.imagery.open import read_tags
 
 DATE_TAG = "ACQUISITION_DATE"  # written into every COG of the product, so that a file remembers its date
 
@@ -130,7 +131,7 @@ def read_metadata(
 def date_tag(dataset: DatasetReader) -> dt.date | None:
     """The acquisition date in the file's own tag; TIFF's DateTime is when software wrote the file and is not used."""
     try:
-        return dt.date.fromisoformat(dataset.tags().get(DATE_TAG, ""))
+        return dt.date.fromisoformat(read_tags(dataset).get(DATE_TAG, ""))
     except ValueError:
         return None
 

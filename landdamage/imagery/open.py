@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from rasterio._err import CPLE_BaseError  # some GDAL errors reach Python as this, which has no public name
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
@@ -19,6 +20,8 @@ MAX_PIXELS = 40_000_000_000
 # Deflate, the best honest packer of empty collars, cannot exceed 1032:1; sparse, LERC or JP2 bombs have no limit.
 MAX_EXPANSION = 1100
 HARMLESS_BYTES = 256 << 20  # whatever its ratio, this much is read in blocks within a second
+# What a damaged file makes rasterio raise; text that is not UTF-8 fails to decode wherever it is asked for.
+READ_ERRORS = (RasterioError, CPLE_BaseError, UnicodeDecodeError)
 CACHE_BYTES = 256 << 20  # GDAL's own default is 5 % of the machine, for each process
 MAX_BLOCK_BYTES = 1 << 30  # GDAL holds a compressed block in memory as a whole
 
@@ -37,17 +40,17 @@ def hardened_env(driver: str) -> rasterio.Env:
         GDAL_VRT_ENABLE_RAWRASTERBAND="NO",
         GDAL_VRT_ENABLE_PYTHON="NO",
         GDAL_ERROR_ON_LIBJPEG_WARNING="YES",  # else a cut JPEG block reads as grey without an error
-        GTIFF_SRS_SOURCE="EPSG",
         PROJ_NETWORK="OFF",
     )
 
 
 @contextmanager
-def open_raster(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Iterator[DatasetReader]:
+def open_raster(path: Path | str, *, name: str | None = None, max_pixels: int = MAX_PIXELS) -> Iterator[DatasetReader]:
     """Open a local raster for reading; the only door through which image files enter the product.
 
     Args:
         path: a local file; its content, not its name, decides the driver.
+        name: the name its owner gave it; helps to say what an unknown content was meant to be.
         max_pixels: refuse larger width x height before reading any pixel.
 
     Raises:
@@ -55,19 +58,45 @@ def open_raster(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Iterator[D
             E-FMT-07 declares far more data than its bytes can hold; E-FMT-08 points to other files.
     """
     path = Path(path).absolute()
-    form = identify(path)
+    form = identify(path, name)
     with hardened_env(form.driver):
         try:
             dataset = rasterio.open(path, driver=form.driver)
-        except RasterioError:
+        except READ_ERRORS:
             raise SceneError("E-FMT-02", row=0) from None
         with dataset:
             _check_size(dataset, form.stored_bytes, max_pixels)
             # GDAL opens whatever file these tags name, with any driver, on the first decimated read.
             for namespace in ("OVERVIEWS", "ProxyOverviewRequest"):
-                if dataset.tags(ns=namespace):
+                if _namespace_in_use(dataset, namespace):
                     raise SceneError("E-FMT-08", value=namespace)
             yield dataset
+
+
+def read_tags(dataset: DatasetReader, band: int = 0) -> dict[str, str]:
+    """Tags of the file (band 0) or of a band; empty where they are not UTF-8.
+
+    Chinese software often writes descriptions in GBK; the product's own tags are ASCII and lose nothing.
+    """
+    try:
+        return dict(dataset.tags(band))
+    except UnicodeDecodeError:
+        return {}
+
+
+def read_descriptions(dataset: DatasetReader) -> tuple[str, ...]:
+    """Description of every band; all empty where one is not UTF-8."""
+    try:
+        return tuple(text or "" for text in dataset.descriptions)
+    except UnicodeDecodeError:
+        return ("",) * dataset.count
+
+
+def _namespace_in_use(dataset: DatasetReader, namespace: str) -> bool:
+    try:
+        return bool(dataset.tags(ns=namespace))
+    except UnicodeDecodeError:
+        return True
 
 
 def _check_size(dataset: DatasetReader, stored_bytes: int, max_pixels: int) -> None:

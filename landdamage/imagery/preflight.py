@@ -20,7 +20,7 @@ EXTENSIONS: dict[str, frozenset[str]] = {
     "JP2OpenJPEG": frozenset({".jp2", ".j2k", ".j2c", ".jpx"}),
     "ENVI": frozenset({".dat", ".img", ".bsq", ".bil", ".bip", ".bin", ".raw"}),
 }
-_RAW_ONLY = frozenset({".bsq", ".bil", ".bip", ".raw"})
+_RAW_ONLY = frozenset({".dat", ".bsq", ".bil", ".bip", ".raw"})
 _OTHER_EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".vrt", ".ecw", ".sid", ".hdr", ".pdf", ".zip"})
 
 _ALLOWED_MAGIC: tuple[tuple[bytes, str], ...] = (
@@ -64,8 +64,13 @@ class Format:
     stored_bytes: int
 
 
-def identify(path: Path) -> Format:
+def identify(path: Path, name: str | None = None) -> Format:
     """Tell the format of a local file from its content and refuse what must not reach GDAL.
+
+    Args:
+        path: the file.
+        name: its owner's name for it, where ``path`` is a stored file named by hash; its extension decides only which
+            code an unknown content gets.
 
     Raises:
         SceneError: E-UPL-02 empty; E-FMT-01 not a file of the allow-list (VRT, MRF, JPEG ... are named);
@@ -74,6 +79,7 @@ def identify(path: Path) -> Format:
     """
     if not path.is_file():
         raise SceneError("E-FMT-01", value="not a file")
+    suffix = Path(name or path.name).suffix.lower()
     size = path.stat().st_size
     if size == 0:
         raise SceneError("E-UPL-02")
@@ -86,22 +92,20 @@ def identify(path: Path) -> Format:
             if driver == "HFA":
                 size += _spill_bytes(path)
             return Format(driver, size)
-    if (head[:1] == b"e" and path.suffix.lower() == ".ecw") or head.startswith(b"msid"):
-        raise SceneError("E-FMT-03")
-    for magic, name in _REFUSED_MAGIC:
+    for magic, format_name in _REFUSED_MAGIC:
         if head.startswith(magic):
-            raise SceneError("E-FMT-01", value=name)
+            raise SceneError("E-FMT-01", value=format_name)
     text = head.lower()
-    for tag, name in _REFUSED_TEXT:
+    for tag, format_name in _REFUSED_TEXT:
         if tag in text:
-            raise SceneError("E-FMT-01", value=name)
-    if path.suffix.lower() == ".sid":
+            raise SceneError("E-FMT-01", value=format_name)
+    if head.startswith(b"msid") or suffix in (".sid", ".ecw"):
         raise SceneError("E-FMT-03")
     header = envi_header(path)
     if header is not None:
         _check_envi(path, header, size)
         return Format("ENVI", size)
-    if path.suffix.lower() in _RAW_ONLY:
+    if suffix in _RAW_ONLY:
         raise SceneError("E-FMT-05", value=".hdr")
     raise SceneError("E-FMT-01", value="unknown")
 

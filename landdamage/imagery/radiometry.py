@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 
-from landdamage.imagery.open import open_raster
+from landdamage.imagery.open import open_raster, read_tags
 from landdamage.imagery.pixels import decimated_shape, read_pixels
 
 LOW_PERCENT, HIGH_PERCENT = 2.0, 98.0
@@ -98,11 +98,21 @@ def scene_stretch(path: Path | str, indexes: Sequence[int]) -> Stretch:
 
 def dataset_stretch(dataset: DatasetReader, indexes: Sequence[int], *, mask: bool = True) -> Stretch:
     """``scene_stretch`` of an open image; ``mask`` says whether its mask or alpha band is to be believed."""
-    tags = [dataset.tags(i) for i in indexes]
-    if all(LOW_TAG in tag and HIGH_TAG in tag for tag in tags):
-        low = np.array([float(tag[LOW_TAG]) for tag in tags])
-        high = np.array([float(tag[HIGH_TAG]) for tag in tags])
-        return Stretch(low, high)
+    return _tagged_stretch(dataset, indexes) or measured_stretch(dataset, indexes, mask=mask)
+
+
+def _tagged_stretch(dataset: DatasetReader, indexes: Sequence[int]) -> Stretch | None:
+    """The stretch in the band tags; None where one is missing or makes no sense."""
+    tags = [read_tags(dataset, i) for i in indexes]
+    try:
+        low, high = (np.array([float(tag[name]) for tag in tags]) for name in (LOW_TAG, HIGH_TAG))
+    except (KeyError, ValueError):
+        return None
+    return Stretch(low, high) if np.isfinite([low, high]).all() and (high > low).all() else None
+
+
+def measured_stretch(dataset: DatasetReader, indexes: Sequence[int], *, mask: bool = True) -> Stretch:
+    """The stretch measured on the pixels, whatever the tags say."""
     for side in _SAMPLE_SIDES:
         pixels, valid = read_pixels(dataset, indexes, out_shape=decimated_shape(dataset, side), mask=mask)
         if valid.sum() >= ENOUGH_PIXELS or side >= max(dataset.width, dataset.height):

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
+from landdamage.imagery.open import READ_ERRORS
 from landdamage.imagery.pixels import block_windows, read_pixels
 
 
@@ -54,7 +54,7 @@ def survey(dataset: DatasetReader, indexes: Sequence[int], *, mask: bool = True)
     for window in block_windows(dataset, pixels=1 << 21):
         try:
             pixels, valid = read_pixels(dataset, indexes, window, mask=mask)
-        except RasterioError:
+        except READ_ERRORS:
             failed = _failed_row(dataset, window)
             break
         count += int(valid.sum())
@@ -76,6 +76,6 @@ def _failed_row(dataset: DatasetReader, window: Window) -> int:
         part = Window(window.col_off, row, window.width, min(step, window.row_off + window.height - row))
         try:
             dataset.read(window=part)
-        except RasterioError:
+        except READ_ERRORS:
             return row
     return int(window.row_off)

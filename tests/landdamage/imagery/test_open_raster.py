@@ -1,17 +1,21 @@
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from landdamage.imagery import inspect_scene
 from landdamage.imagery.open import open_raster
 from landdamage.imagery.preflight import extension_fits
 from minegis.errors import SceneError
 
 
-def refused(path: Path, **options: int) -> str:
+def refused(path: Path, **options: Any) -> str:
     with pytest.raises(SceneError) as caught, open_raster(path, **options):
         pass
     return caught.value.code
@@ -93,6 +97,13 @@ def test_what_is_no_image_is_named_by_code(tmp_path: Path, content: bytes, name:
     assert refused(path) == code
 
 
+@pytest.mark.parametrize(("name", "code"), [("a.ecw", "E-FMT-03"), ("a.dat", "E-FMT-05"), ("a.tif", "E-FMT-01")])
+def test_stored_file_is_told_by_the_name_its_owner_gave_it(tmp_path: Path, name: str, code: str) -> None:
+    stored = tmp_path / ("0" * 62)
+    stored.write_bytes(b"e\x02 unknown to us")
+    assert refused(stored, name=name) == code
+
+
 def test_directory_and_missing_file_are_refused(tmp_path: Path) -> None:
     assert refused(tmp_path) == "E-FMT-01"
     assert refused(tmp_path / "none.tif") == "E-FMT-01"
@@ -128,3 +139,39 @@ def test_stored_name_without_extension_and_odd_names_open(make_raster, tmp_path:
 )
 def test_extension_is_judged_only_where_it_is_known(name: str, driver: str, fits: bool) -> None:
     assert extension_fits(name, driver) is fits
+
+
+def test_text_in_gbk_does_not_stop_an_image(make_raster) -> None:
+    path = make_raster("gbk.dat", driver="ENVI", bands=None)
+    header = path.with_suffix(".hdr")
+    text = header.read_bytes().replace(b"GDAL", "矿区影像".encode("gbk"))
+    header.write_bytes(text + "band names = {蓝, 绿, 红, 近红外}\n".encode("gbk"))
+    report = inspect_scene(path, "矿区_20210715.dat")
+    assert report.codes == ["E-RAD-05"]  # names that cannot be read are no names
+    tagged = make_raster("gbk.tif")
+    with rasterio.open(tagged, "r+") as dataset:
+        dataset.update_tags(TIFFTAG_IMAGEDESCRIPTION="0123456789")
+    tagged.write_bytes(tagged.read_bytes().replace(b"0123456789", "矿区影像图".encode("gbk")))
+    assert inspect_scene(tagged, "矿区_20210715.tif").state == "ready"
+
+
+def test_random_damage_never_raises(make_raster, tmp_path: Path) -> None:
+    made = [("GTiff", "d.tif"), ("HFA", "d.img"), ("PCIDSK", "d.pix")]
+    originals = {name: make_raster(name, driver=driver, shape=(3, 16, 16), bands=None) for driver, name in made}
+    contents = {name: path.read_bytes() for name, path in originals.items()}
+
+    @settings(max_examples=30, deadline=None)
+    @given(
+        name=st.sampled_from(sorted(contents)),
+        damage=st.lists(st.tuples(st.integers(0, 1999), st.integers(0, 255)), min_size=1, max_size=10),
+    )
+    def check(name: str, damage: list[tuple[int, int]]) -> None:
+        content = bytearray(contents[name])
+        for place, value in damage:
+            content[place % len(content)] = value
+        damaged = tmp_path / f"damaged_{name}"
+        damaged.write_bytes(content)
+        report = inspect_scene(damaged)
+        assert report.metadata is not None or report.state == "rejected"
+
+    check()

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import rasterio
 
 from landdamage.imagery import Stretch, inspect_scene, scene_stretch, write_cog
 from landdamage.imagery.radiometry import display_stretch
@@ -39,3 +40,14 @@ def test_eight_bits_are_not_stretched_again_for_the_eye(make_raster) -> None:
     stretch = display_stretch(make_raster(dtype="uint8", shape=(3, 20, 20)), [1, 2, 3])
     assert stretch.as_lists() == {"low": [0.0] * 3, "high": [255.0] * 3}
     assert display_stretch(make_raster(), [1]).low[0] > 100
+
+
+@pytest.mark.parametrize(
+    "tags", [{"P2": "nan", "P98": "5"}, {"P2": "9", "P98": "5"}, {"P2": "x", "P98": "5"}, {"P2": "1"}]
+)
+def test_senseless_tags_of_a_foreign_file_are_not_believed(make_raster, tags: dict[str, str]) -> None:
+    path = make_raster(shape=(1, 40, 40))
+    expected = scene_stretch(path, [1]).as_lists()
+    with rasterio.open(path, "r+") as dataset:
+        dataset.update_tags(1, **tags)
+    assert scene_stretch(path, [1]).as_lists() == expected
