@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -64,8 +65,9 @@ def test_the_reaper_passes_by_a_job_being_published(context, wait_until):
         finally:
             connection.close()
 
+    Job.objects.filter(pk=context.job_id).update(lease_until=services._now() + timedelta(seconds=0.5))
     with context.publish():
-        Job.objects.filter(pk=context.job_id).update(lease_until=services._now())
+        wait_until(lambda: row(context).lease_until < services._now())
         thread = threading.Thread(target=reap)
         thread.start()
         thread.join(10)
