@@ -20,7 +20,7 @@ from landdamage.api.serializers import RunSerializer, RunStartSerializer, SceneS
 from landdamage.models import Scene
 from landdamage.services import runs, scenes
 from landdamage.services.files import file_path
-from minegis.access.permissions import Action, require
+from minegis.access.permissions import Action, require, signed_in
 
 
 class SceneFilter(django_filters.FilterSet):
@@ -51,7 +51,7 @@ class SceneViewSet(
 
     def perform_destroy(self, instance: Scene) -> None:
         """Remove an unused scene."""
-        scenes.scene_delete(scene=instance, user=self.request.user)
+        scenes.scene_delete(scene=instance, user=signed_in(self.request.user))
 
     @extend_schema(request=RunStartSerializer, responses={202: RunSerializer})
     @action(detail=True, methods=["post"])
@@ -59,7 +59,9 @@ class SceneViewSet(
         """Start an interpretation."""
         choice = RunStartSerializer(data=request.data)
         choice.is_valid(raise_exception=True)
-        run = runs.run_start(scene=self.get_object(), user=request.user, model_name=choice.validated_data["model"])
+        run = runs.run_start(
+            scene=self.get_object(), user=signed_in(request.user), model_name=choice.validated_data["model"]
+        )
         return Response(RunSerializer(run).data, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(responses={(200, "image/webp"): OpenApiTypes.BINARY})

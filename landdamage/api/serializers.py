@@ -13,7 +13,7 @@ from minegis import units
 class SceneSerializer(serializers.ModelSerializer[Scene]):
     """A scene with its metadata and findings; never a path on the server."""
 
-    region = serializers.SlugRelatedField(slug_field="code", read_only=True)
+    region: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="code", read_only=True)
     uploader = serializers.CharField(source="uploader.username", default=None, read_only=True)
     current_run = serializers.SerializerMethodField()
 

@@ -26,6 +26,8 @@ from landdamage.models import Scene
 from landdamage.simulation.district import District
 from minegis import units
 from minegis.access.models import Membership, Role, User
+from minegis.jobs.models import Job
+from minegis.jobs.services import job_retry
 from minegis.registry.models import SRID, Mine, Region
 from minegis.registry.services import influence_zone
 
@@ -137,6 +139,15 @@ def send_scenes(folder: Path, base_url: str, progress: Callable[[str], None]) ->
     return scenes
 
 
+def retry_failed(scenes: list[Scene]) -> None:
+    """Queue again what failed in an earlier, interrupted demonstration."""
+    for scene in scenes:
+        run = scene.runs.first()  # the newest
+        job = run.job if run else scene.ingest_job
+        if job and job.state in (Job.State.FAILED, Job.State.CANCELLED):
+            job_retry(job=job)
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -147,6 +158,7 @@ def true_areas(folder: Path, scene: Scene) -> dict[str, int]:
 
     The same water rule as for interpreted patches decides which true water is damage.
     """
+    assert scene.footprint is not None  # an interpreted scene has one
     truth = gpd.read_file(folder / f"truth_{scene.year}.gpkg")
     footprint = units.reproject(shapely.from_wkb(bytes(scene.footprint.wkb)), SRID, truth.crs)
     zones = Mine.objects.filter(influence_zone__intersects=scene.footprint).values_list("influence_zone", flat=True)

@@ -13,7 +13,7 @@ from landdamage.interpretation.models import available
 from landdamage.interpretation.water import propose_water_origin
 from landdamage.models import InterpretationRun, Scene
 from landdamage.services.files import file_path, files
-from landdamage.taxonomy import damage_kind
+from landdamage.taxonomy import WaterOrigin, damage_kind
 from minegis import __version__
 from minegis.access.models import User
 from minegis.access.permissions import Action, require
@@ -115,7 +115,7 @@ def patches_replace(*, run: InterpretationRun, patches: GeoDataFrame) -> None:
     """Write the patches of a run with COPY and assign each to a mine and a region; inside the caller's transaction."""
     zones = _zones(run.scene)
     is_water = patches["class_code"] == "water"
-    origins = [""] * len(patches)
+    origins: list[WaterOrigin | None] = [None] * len(patches)
     proposed = propose_water_origin(
         list(patches.geometry[is_water]),
         list(patches.geometry[patches["class_code"] == "open_pit"]),
@@ -123,8 +123,8 @@ def patches_replace(*, run: InterpretationRun, patches: GeoDataFrame) -> None:
         zones,
         touch=1e-7,  # about a centimetre, in degrees: simplified borders agree to rounding only
     )
-    for position, origin in zip(is_water.to_numpy().nonzero()[0], proposed, strict=True):
-        origins[position] = origin
+    for position, proposal in zip(is_water.to_numpy().nonzero()[0], proposed, strict=True):
+        origins[position] = proposal
     multi = [shapely.MultiPolygon([g]) if g.geom_type == "Polygon" else g for g in patches.geometry]
     wkb = shapely.to_wkb(shapely.set_srid(multi, SRID), hex=True, include_srid=True) if multi else []
     with connection.cursor() as cursor:
@@ -135,8 +135,8 @@ def patches_replace(*, run: InterpretationRun, patches: GeoDataFrame) -> None:
                     (
                         run.pk,
                         row.class_code,
-                        damage_kind(row.class_code, origin or None),
-                        origin,
+                        damage_kind(row.class_code, origin),
+                        origin or "",
                         geom,
                         int(row.area_cm2),
                         min(1.0, float(row.confidence)),
@@ -175,7 +175,7 @@ def _zones(scene: Scene) -> shapely.Geometry | None:
 
 def run_job_ended(job: Job) -> None:
     """A job that failed or was cancelled takes its run along."""
-    states = {Job.State.FAILED: InterpretationRun.State.FAILED, Job.State.CANCELLED: InterpretationRun.State.CANCELLED}
+    states = {"failed": InterpretationRun.State.FAILED, "cancelled": InterpretationRun.State.CANCELLED}
     if job.state in states:
         InterpretationRun.objects.filter(pk=job.params["run_id"]).exclude(
             state=InterpretationRun.State.SUCCEEDED

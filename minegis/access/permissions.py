@@ -156,6 +156,17 @@ def require(
         raise ForbiddenError
 
 
+def signed_in(user: User | AnonymousUser) -> User:
+    """The person behind a request, for doors that hand them to a use case.
+
+    Raises:
+        ForbiddenError: nobody is signed in.
+    """
+    if not user.is_authenticated:
+        raise ForbiddenError
+    return user
+
+
 def requires(action: Action) -> type[BasePermission]:
     """A DRF permission class: the user may do ``action`` somewhere, and to the object at hand in its region."""
 
