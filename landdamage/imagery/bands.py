@@ -82,7 +82,7 @@ def found_order(dataset: DatasetReader, name: SceneName) -> BandOrder:
 
 def data_indexes(dataset: DatasetReader) -> tuple[int, ...]:
     """1-based numbers of the bands that hold measurements: all but true alpha."""
-    alpha = _alpha_index(dataset)
+    alpha = alpha_index(dataset)
     if alpha is not None and _false_alpha(dataset):
         alpha = None
     return tuple(i for i in dataset.indexes if i != alpha)
@@ -93,7 +93,8 @@ def alpha_is_mask(dataset: DatasetReader) -> bool:
     return not _false_alpha(dataset)
 
 
-def _alpha_index(dataset: DatasetReader) -> int | None:
+def alpha_index(dataset: DatasetReader) -> int | None:
+    """1-based number of the band tagged alpha, rightly or not; None where there is none."""
     if dataset.count < 2 or ColorInterp.alpha not in dataset.colorinterp:
         return None
     return dataset.colorinterp.index(ColorInterp.alpha) + 1
@@ -101,7 +102,7 @@ def _alpha_index(dataset: DatasetReader) -> int | None:
 
 def _false_alpha(dataset: DatasetReader) -> bool:
     """A real alpha is almost everywhere 0 or full; a near-infrared band tagged alpha is neither."""
-    alpha = _alpha_index(dataset)
+    alpha = alpha_index(dataset)
     if alpha is None:
         return False
     values = dataset.read(alpha, out_shape=decimated_shape(dataset, 512))

@@ -7,7 +7,7 @@ to do; no message holds a path of the server.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +20,7 @@ from rasterio.errors import CRSError
 from rasterio.io import DatasetReader
 from shapely.geometry.base import BaseGeometry
 
-from landdamage.imagery.bands import BandOrder, alpha_is_mask, found_order, given_order
+from landdamage.imagery.bands import BandOrder, alpha_index, found_order, given_order
 from landdamage.imagery.georeference import (
     Bounds,
     crs_finding,
@@ -97,6 +97,7 @@ def inspect_scene(
     crs: str | int | None = None,
     acquired_on: dt.date | None = None,
     max_pixels: int = MAX_PIXELS,
+    progress: Callable[[float], object] = lambda fraction: None,
 ) -> SceneReport:
     """Run all checks on a local file; reads every block once, in bounded memory.
 
@@ -108,6 +109,7 @@ def inspect_scene(
         crs: the owner's choice of CRS (EPSG number, "EPSG:4538" or WKT); wins over the file's.
         acquired_on: the owner's acquisition date; wins over name and tag.
         max_pixels: refuse larger images.
+        progress: called with a fraction 0-1 while the blocks are read; what it raises ends the checks.
 
     Returns:
         A report; faults of the file never raise.
@@ -120,7 +122,7 @@ def inspect_scene(
             findings: list[Finding] = []
             if not extension_fits(label, dataset.driver):
                 findings.append(Finding("E-FMT-04", "file", {"name": label, "value": dataset.driver}))
-            metadata, share = _inspect(dataset, name, bands, monitored, crs, acquired_on, findings)
+            metadata, share = _inspect(dataset, name, bands, monitored, crs, acquired_on, findings, progress)
             return SceneReport(label, metadata, tuple(findings), share)
     except SceneError as error:
         found = error.finding()
@@ -137,6 +139,7 @@ def _inspect(
     crs: str | int | None,
     acquired_on: dt.date | None,
     findings: list[Finding],
+    progress: Callable[[float], object],
 ) -> tuple[SceneMetadata, float | None]:
     """All checks on an open file, appended to ``findings``; metadata and the share of valid pixels."""
     order, believe_mask = _order(dataset, name, bands, findings)
@@ -145,7 +148,7 @@ def _inspect(
     if len(dtypes) > 1 or dtypes[0] not in DTYPES:
         findings.append(Finding("E-RAD-02", "dtype", {"value": "+".join(dtypes)}))
     else:
-        result = survey(dataset, order.indexes, mask=believe_mask)
+        result = survey(dataset, order.indexes, mask=believe_mask, progress=progress)
         findings += _pixel_findings(result, dtypes[0])
     if len(order.indexes) < MIN_BANDS:
         findings.append(Finding("E-RAD-01", "bands", {"value": len(order.indexes)}))
@@ -172,13 +175,12 @@ def _order(
         if bands:
             given = given_order(dataset, bands)
             if given is not None:
-                whole = len(given.indexes) == dataset.count
-                return given, alpha_is_mask(dataset) and not (whole and has_mask(dataset) and dataset.count > 3)
+                return given, alpha_index(dataset) not in given.indexes
             findings.append(Finding("E-RAD-08", "bands", {"value": ",".join(bands), "count": dataset.count}))
         order = found_order(dataset, name)
         if not order.certain and not bands:
             findings.append(Finding("E-RAD-05", "bands"))
-        return order, alpha_is_mask(dataset)
+        return order, alpha_index(dataset) not in order.indexes
     except READ_ERRORS:  # blocks cannot be decoded: the survey will name the row
         return BandOrder(tuple(f"X{i}" for i in dataset.indexes), tuple(dataset.indexes), False), False
 

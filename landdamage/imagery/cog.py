@@ -238,10 +238,9 @@ def _pack(ready: Path, part: Path, progress: Progress) -> None:
     stopped: BaseException | None = None
     thread.start()
     while thread.is_alive():
-        thread.join(1.0)
-        done = min(1.0, part.stat().st_size / ready.stat().st_size) if part.exists() else 0.0
         try:
-            progress(done)
+            thread.join(1.0)
+            progress(min(1.0, part.stat().st_size / ready.stat().st_size) if part.exists() else 0.0)
         except BaseException as error:  # cancelled: GDAL cannot be interrupted, so wait, then say so
             stopped = error
             thread.join()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,13 +40,20 @@ class Survey:
         return [i for i, (low, high) in enumerate(zip(self.least, self.largest, strict=True)) if not high > low]
 
 
-def survey(dataset: DatasetReader, indexes: Sequence[int], *, mask: bool = True) -> Survey:
+def survey(
+    dataset: DatasetReader,
+    indexes: Sequence[int],
+    *,
+    mask: bool = True,
+    progress: Callable[[float], object] = lambda fraction: None,
+) -> Survey:
     """Read the whole image once, block by block, in bounded memory.
 
     Args:
         dataset: an open raster of real numbers.
         indexes: 1-based numbers of the data bands.
         mask: honour the file's mask or alpha band.
+        progress: called with the fraction read, 0-1, after every window; what it raises ends the pass.
     """
     least = np.full(len(indexes), np.inf)
     largest = np.full(len(indexes), -np.inf)
@@ -57,6 +64,7 @@ def survey(dataset: DatasetReader, indexes: Sequence[int], *, mask: bool = True)
         except READ_ERRORS:
             failed = _failed_row(dataset, window)
             break
+        progress((window.row_off + window.height) / dataset.height)
         count += int(valid.sum())
         if not valid.any():
             continue

@@ -10,7 +10,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.transform import from_origin
 
 from landdamage.imagery import inspect_scene
-from minegis.errors import SceneError
+from minegis.errors import JobCancelledError, SceneError
 
 XINJIANG = (73.4, 34.3, 96.4, 49.2)
 
@@ -164,3 +164,26 @@ def test_no_message_shows_a_path_of_the_server(make_raster, tmp_path: Path) -> N
         assert str(tmp_path) not in text
         assert str(tmp_path.parent) not in text
     assert inspect_scene(faulty, "C:\\Users\\li\\矿区.img").file_name == "矿区.img"
+
+
+def test_checks_report_progress_and_can_be_ended(make_raster) -> None:
+    path = make_raster(shape=(3, 1200, 2000), bands=("B", "G", "R"))
+    seen: list[float] = []
+    assert inspect_scene(path, progress=seen.append).state == "ready"
+    assert len(seen) > 1
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+
+    def stop(fraction: float) -> None:
+        raise JobCancelledError
+
+    with pytest.raises(JobCancelledError):
+        inspect_scene(path, progress=stop)
+
+
+def test_mask_band_is_believed_when_the_owner_names_the_bands(make_raster) -> None:
+    mask = np.full((64, 80), 255, "uint8")
+    mask[:, :20] = 0
+    report = inspect_scene(make_raster(mask=mask, bands=None), bands=["B", "G", "R", "N"])
+    assert report.usable().has_mask
+    assert report.valid_share == pytest.approx(0.75)
