@@ -26,6 +26,7 @@ class Command(BaseCommand):
         demo.register(folder)
         self.stdout.write("sending scenes")
         scenes = demo.send_scenes(folder, options["url"].rstrip("/"), lambda name: self.stdout.write(f"  {name}"))
+        demo.retry_failed(scenes)
         self._wait([scene.pk for scene in scenes])
         self._table(folder, [scene.pk for scene in scenes])
         self.stdout.write(f"\naccounts, password {demo.password()}")
