@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TextIO
 
 from tqdm import tqdm
 
@@ -61,23 +60,25 @@ def main(arguments: Sequence[str]) -> int:
     return run(parser.parse_args(arguments))
 
 
-def run(options: argparse.Namespace, out: TextIO | None = None, err: TextIO | None = None) -> int:
-    """Do what parsed arguments ask for, writing results to ``out`` and messages to ``err``."""
-    out, err = out or sys.stdout, err or sys.stderr
+def run(options: argparse.Namespace) -> int:
+    """Do what parsed arguments ask for: results go to standard output, messages and progress to standard error."""
     language: Language = options.lang
     try:
-        result = _interpret(options, language, err)
+        result = _interpret(options, language)
     except _RejectedError as rejected:
         for finding in rejected.report.findings:
-            _print(finding, language, err)
+            _print(finding, language)
         return FAILED
     except MineGISError as error:
-        _print(error.finding(), language, err)
+        _print(error.finding(), language)
         return FAILED
     text = _TEXT[language]
-    print(f"{text['model']}: {result.model.name} {result.model.version} ({result.engine})", file=out)
-    print(f"{text['patches']}: {len(result.patches)}", file=out)
-    print(area_table(result.areas_cm2, language), file=out)
+    lines = (
+        f"{text['model']}: {result.model.name} {result.model.version} ({result.engine})",
+        f"{text['patches']}: {len(result.patches)}",
+        area_table(result.areas_cm2, language),
+    )
+    sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
 
@@ -88,7 +89,7 @@ class _RejectedError(Exception):
         self.report = report
 
 
-def _interpret(options: argparse.Namespace, language: Language, err: TextIO) -> Interpretation:
+def _interpret(options: argparse.Namespace, language: Language) -> Interpretation:
     for path in (options.output, options.raster):
         if path is not None and not os.access(path.parent, os.W_OK | os.X_OK):
             raise MineGISError("E-OUT-01", value=path)
@@ -100,12 +101,12 @@ def _interpret(options: argparse.Namespace, language: Language, err: TextIO) -> 
         raise SceneError("E-GEO-01")
     card, findings = choose_model(metadata.gsd_m, metadata.bands, options.model)
     for finding in (*report.findings, *findings):
-        _print(finding, language, err)
+        _print(finding, language)
     engine = load_engine(card, options.device)
     with ExitStack() as stack:
         workdir = options.resume or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="minegis-")))
         workdir.mkdir(parents=True, exist_ok=True)
-        bar = stack.enter_context(tqdm(total=100, file=err, bar_format=_BAR))
+        bar = stack.enter_context(tqdm(total=100, file=sys.stderr, bar_format=_BAR))
 
         def progress(stage: str, fraction: float) -> None:
             bar.set_description_str(_TEXT[language][stage], refresh=False)
@@ -121,11 +122,11 @@ def _interpret(options: argparse.Namespace, language: Language, err: TextIO) -> 
         )
         bar.close()
         for finding in result.findings:
-            _print(finding, language, err)
+            _print(finding, language)
         for path, write in ((options.output, write_geopackage), (options.raster, copy_class_raster)):
             if path is not None:
                 write(result, path)
-                print(f"{_TEXT[language]['written']}: {path}", file=err)
+                sys.stderr.write(f"{_TEXT[language]['written']}: {path}\n")
     return result
 
 
@@ -138,8 +139,8 @@ def _cog(scene: Path, workdir: Path, report: SceneReport, progress: Callable[[fl
     return path
 
 
-def _print(finding: Finding, language: Language, err: TextIO) -> None:
+def _print(finding: Finding, language: Language) -> None:
     text = message(finding.code, language, **finding.values)
     remedy = hint(finding.code, language, **finding.values)
     kind = _TEXT[language][finding.severity]
-    print(f"{kind} {finding.code}: {text}" + (f" ({remedy})" if remedy else ""), file=err)
+    sys.stderr.write(f"{kind} {finding.code}: {text}" + (f" ({remedy})" if remedy else "") + "\n")

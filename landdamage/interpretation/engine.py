@@ -48,7 +48,8 @@ class Engine:
         hardware = "cpu" if device == "cpu" else torch.cuda.get_device_name(device)
         self.name = f"torch {torch.__version__}, {hardware}, {'bfloat16' if bf16 else 'float32'}"
         self._device, self._bf16 = torch.device(device), bf16
-        self._network = network.eval().to(self._device, memory_format=torch.channels_last)
+        self._network = network.eval().to(self._device)
+        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
 
     def probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Class probabilities of normalised windows.

@@ -18,6 +18,6 @@ class Command(BaseCommand):
         cli.add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        status = cli.run(argparse.Namespace(**options), out=self.stdout, err=self.stderr)
+        status = cli.run(argparse.Namespace(**options))
         if status:
             raise CommandError("interpretation failed", returncode=status)
