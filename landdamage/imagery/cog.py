@@ -27,7 +27,7 @@ from rasterio.vrt import WarpedVRT
 from landdamage.imagery.checks import SceneReport
 from landdamage.imagery.georeference import corners, is_north_up_square
 from landdamage.imagery.metadata import DATE_TAG, SceneMetadata
-from landdamage.imagery.open import READ_ERRORS, hardened_env, open_raster
+from landdamage.imagery.open import CACHE_BYTES, READ_ERRORS, hardened_env, open_raster
 from landdamage.imagery.pixels import block_windows, read_pixels
 from landdamage.imagery.radiometry import HIGH_TAG, LOW_TAG, measured_stretch
 from minegis.errors import JobCancelledError, SceneError
@@ -35,6 +35,7 @@ from minegis.errors import JobCancelledError, SceneError
 Progress = Callable[[float], object]
 
 BLOCK = 512
+_LARGEST_CACHE = 2 << 30
 _STRIP_PIXELS = 1 << 21  # per step: 16 MB of four uint16 bands
 _COLOURS = {"R": ColorInterp.red, "G": ColorInterp.green, "B": ColorInterp.blue}
 _COG: dict[str, Any] = {
@@ -78,7 +79,8 @@ def write_cog(
     dst = Path(dst)
     with _work_files(dst) as (flat, square, part), open_raster(src) as source:
         try:
-            _copy_flat(source, flat, metadata, report.valid_share == 1.0, _stage(progress, should_stop, 0.0, 0.5))
+            with rasterio.Env(GDAL_CACHEMAX=_row_cache(metadata)):
+                _copy_flat(source, flat, metadata, report.valid_share == 1.0, _stage(progress, should_stop, 0.0, 0.5))
         except READ_ERRORS:
             raise SceneError("E-FMT-02", row=0) from None
         ready = flat
@@ -90,6 +92,15 @@ def write_cog(
             os.fsync(stream.fileno())
         part.replace(dst)
     progress(1.0)
+
+
+def _row_cache(metadata: SceneMetadata) -> int:
+    """Bytes of GDAL's cache that hold two rows of blocks.
+
+    With less, strips of a very wide image would send every output block to disk and back many times.
+    """
+    row = metadata.width * BLOCK * len(metadata.bands) * np.dtype(metadata.dtype).itemsize
+    return min(max(CACHE_BYTES, 2 * row), _LARGEST_CACHE)
 
 
 @contextmanager
