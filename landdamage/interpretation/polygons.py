@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from landdamage.interpretation.source import SceneSource
 from landdamage.interpretation.strips import StripStore
 from landdamage.interpretation.tracing import VOID, BoundaryTracer
 from landdamage.taxonomy import BY_ID, IGNORE, damage_kind
+from minegis.errors import JobCancelledError
 from minegis.units import CGCS2000_EPSG, area_cm2, reproject
 
 SIMPLIFY_PIXELS = 1.0  # stairs of pixels become straight edges; nothing wider than a pixel moves
@@ -80,6 +81,7 @@ def vectorise(
     rasters: Rasters,
     tags: dict[str, Any],
     progress: Callable[[float], None],
+    should_stop: Callable[[], bool],
     *,
     min_area_m2: float | None = None,
     simplify_pixels: float = SIMPLIFY_PIXELS,
@@ -95,29 +97,47 @@ def vectorise(
         source: the scene they belong to.
         rasters: files to write.
         tags: recorded in the files.
-        progress: called with the finished share 0-1.
+        progress: called with the finished share 0-1 at every block of rows and between the steps.
+        should_stop: asked just as often.
         min_area_m2: minimum mapping unit; None takes ``minimum_mapping_unit_m2``.
         simplify_pixels: tolerance of the simplification in pixels; 0 keeps the stairs.
 
     Returns:
         Patches of all classes but background, see ``docs/DESIGN.md`` for the columns; EPSG:4490.
+
+    Raises:
+        JobCancelledError: ``should_stop`` said so.
     """
+
+    def reached(share: float) -> None:
+        if should_stop():
+            raise JobCancelledError
+        progress(share)
+
+    def blocks(start: float, end: float) -> Iterator[NDArray[np.uint8]]:
+        for row, layers in store.blocks():
+            reached(start + (end - start) * row / source.height)
+            yield layers
+
     smallest = minimum_mapping_unit_m2(source.gsd_m) if min_area_m2 is None else min_area_m2
-    found = find_components(layers[0] for _, layers in store.blocks())
-    progress(0.2)
+    found = find_components(layers[0] for layers in blocks(0.0, 0.2))
     components = sieve(found, math.ceil(smallest / source.gsd_m**2))
-    statistics, tracer = _write(store, source, rasters, tags, components)
-    progress(0.5)
+    statistics, tracer = _write(blocks(0.2, 0.5), source, rasters, tags, components)
+    reached(0.5)
     polygons, ids = tracer.polygons()
     if simplify_pixels > 0:
         polygons = shapely.coverage_simplify(polygons, simplify_pixels, simplify_boundary=False)
-    progress(0.7)
+    reached(0.7)
     kept = components.classes[ids] != 0
     return _patches(polygons[kept], ids[kept], components, statistics, source)
 
 
 def _write(
-    store: StripStore, source: SceneSource, rasters: Rasters, tags: dict[str, Any], components: Components
+    blocks: Iterator[NDArray[np.uint8]],
+    source: SceneSource,
+    rasters: Rasters,
+    tags: dict[str, Any],
+    components: Components,
 ) -> tuple[_Statistics, BoundaryTracer]:
     """Write the rasters row by row while borders and statistics are collected."""
     statistics, tracer = _Statistics(len(components.classes)), BoundaryTracer(source.width)
@@ -128,7 +148,7 @@ def _write(
         step = 1 / PROBABILITY_STEPS
         confidence = files.enter_context(result_raster(rasters.confidence, *place, classes=False, scale=step))
         margin = files.enter_context(result_raster(rasters.margin, *place, classes=False, scale=step))
-        for (_, layers), of_block in zip(store.blocks(), components.of_block, strict=True):
+        for layers, of_block in zip(blocks, components.of_block, strict=True):
             ids = of_block[label_block(layers[0])[0]]
             final = components.classes[ids]
             seen = final != IGNORE

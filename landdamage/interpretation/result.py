@@ -75,7 +75,7 @@ def interpret_scene(
         engine: the loaded network.
         bands: band names in the order of the file.
         progress: called with the stage, ``network`` or ``polygons``, and the share of the whole that is done, 0-1.
-        should_stop: asked before every batch of windows.
+        should_stop: asked before every batch of windows and every block of rows.
         min_area_m2: minimum mapping unit in m²; None means max(400, 25 gsd²).
         simplify_pixels: tolerance of the border simplification in pixels, 0 for none.
 
@@ -120,6 +120,7 @@ def interpret_scene(
             rasters,
             tags,
             lambda part: progress("polygons", NETWORK_SHARE + (1 - NETWORK_SHARE) * part),
+            should_stop,
             min_area_m2=min_area_m2,
             simplify_pixels=simplify_pixels,
         )

@@ -81,7 +81,7 @@ class BoundaryTracer:
         self._parts.clear()
         if len(y) == 0:
             return np.zeros(0, object), np.zeros(0, np.int32)
-        ring, order, sizes = _rings(_successors(y, x, leaves, heading))
+        order, sizes = _rings(_successors(y, x, leaves, heading))
         x, y, component = x[order], y[order], component[order]
         starts = np.cumsum(sizes) - sizes
         following = np.arange(1, len(x) + 1)
@@ -89,7 +89,6 @@ class BoundaryTracer:
         twice_area = np.add.reduceat(
             x.astype(np.int64) * y[following] - x[following].astype(np.int64) * y.astype(np.int64), starts
         )
-        del ring
         # Clockwise on the image (rows grow downwards) is the shell; it comes first, its holes follow.
         by_polygon = np.lexsort((twice_area < 0, component[starts]))
         closed = sizes[by_polygon] + 1
@@ -121,11 +120,11 @@ def _successors(y: NDArray[Any], x: NDArray[Any], leaves: NDArray[Any], heading:
     return following
 
 
-def _rings(following: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
+def _rings(following: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Split a permutation into its cycles, each in the order of walking.
 
     Returns:
-        Ring of each item, the items ring after ring in walking order, and the length of each ring.
+        The items ring after ring in walking order, and the length of each ring.
     """
     n = len(following)
     count, ring = connected_components(
@@ -146,4 +145,4 @@ def _rings(following: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.
     position = (sizes[ring] - steps) % sizes[ring]
     order = np.empty(n, np.int64)
     order[(np.cumsum(sizes) - sizes)[ring] + position] = np.arange(n)
-    return ring, order, sizes
+    return order, sizes
