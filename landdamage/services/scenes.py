@@ -81,6 +81,7 @@ def scene_ingest(context: JobContext) -> None:
         monitored=settings.MONITORED_BOUNDS,
         crs=hints.get("crs") or None,
         acquired_on=_date(hints.get("acquired_on")),
+        progress=lambda share: context.progress("check", 0.1 + 0.1 * share),
     )
     meta = report.metadata
     changes: dict[str, Any] = {
