@@ -20,6 +20,12 @@ document.body.addEventListener("jobs-ended", (event) => {
   for (const job of (event as CustomEvent<{ value: EndedJob[] }>).detail.value) toast(job.text, job.tone, job.url);
 });
 
+// The other language shows the same place in the same view, which scripts keep in the address.
+document.body.addEventListener("submit", (event) => {
+  const next = (event.target as HTMLFormElement).querySelector<HTMLInputElement>("input[name=next][data-here]");
+  if (next) next.value = location.pathname + location.search + location.hash;
+});
+
 // A failed exchange is said once, not at every poll.
 let said = false;
 document.body.addEventListener("htmx:afterRequest", (event) => {

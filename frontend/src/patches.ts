@@ -6,7 +6,6 @@ import { number, t } from "./messages";
 export interface PatchProperties {
   id: number;
   class_code: string;
-  class_id: number;
   damage_kind: string;
   area_m2: number;
   confidence: number;
@@ -72,7 +71,9 @@ export class PatchLayer {
 
   private draw(): void {
     this.layer?.remove();
-    const shown = this.features.filter((f) => this.visible.has(f.properties.class_id) && f.properties.confidence >= this.least);
+    const shown = this.features.filter(
+      ({ properties: p }) => this.visible.has(this.classes.get(p.class_code)?.id ?? -1) && p.confidence >= this.least,
+    );
     this.layer = L.geoJSON(shown as unknown as FeatureCollection, {
       pane: this.pane,
       renderer: this.renderer,

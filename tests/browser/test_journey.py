@@ -1,0 +1,96 @@
+"""From signing in to areas on a map, as a person does it, with the network cut off but for the server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from minegis import units
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def _number(text: str) -> str:
+    return re.sub(r"[^\d.]", "", text)
+
+
+def test_upload_watch_look_and_switch_language(
+    open_page: Callable[..., Page],
+    sign_in: Callable[[Page, Any], None],
+    web_server: Callable[..., Any],
+    celery_worker: Callable[..., Any],
+    make_user: Callable[..., Any],
+    regions: Any,
+    small_scene: Path,
+) -> None:
+    from landdamage import selectors
+    from landdamage.models import Patch, Scene
+
+    user = make_user("interpreter", regions.changji)
+    celery_worker("cpu", "gpu")
+    page = open_page(web_server().url)
+
+    sign_in(page, user)
+    expect(page.locator(".empty-state h2")).to_have_text("还没有解译结果")
+
+    # Upload and watch it finish; the table follows by itself.
+    page.click(".rail >> text=影像")
+    page.set_input_files("#drop input[type=file]", small_scene)
+    row = page.locator("#scenes-table tbody tr", has_text=small_scene.name)
+    expect(row).to_have_count(1)
+    expect(row.locator(".state-good", has_text="已完成")).to_have_count(1, timeout=240_000)
+
+    # The result on the map, the areas beside it.
+    row.locator("th a").click()
+    expect(page.locator("path.patch").first).to_be_attached()
+    scene = Scene.objects.get()
+    run = scene.runs.get(is_current=True)
+    assert page.locator("path.patch").count() == Patch.objects.filter(run=run).count() > 0
+    shown = page.locator(".map-legend tbody tr").evaluate_all("rows => rows.map(row => row.cells[1].textContent)")
+    assert [_number(cell) for cell in shown] == [
+        _number(str(units.to_hm2(area.cm2))) for area in selectors.run_areas(run)
+    ]
+
+    # A patch tells what it is; classes and weak patches can be hidden.
+    page.locator("path.patch").first.dispatch_event("click")
+    expect(page.locator(".patch-popup")).to_contain_text("置信度")
+    largest = max(selectors.run_areas(run), key=lambda area: area.patches)
+    everything = page.locator("path.patch").count()
+    page.keyboard.press(str(largest.land_class.id))
+    expect(page.locator("path.patch")).to_have_count(everything - largest.patches)
+    assert f"hide={largest.land_class.id}" in page.url
+    page.keyboard.press(str(largest.land_class.id))
+    expect(page.locator("path.patch")).to_have_count(everything)
+    page.locator("#confidence").fill("99")
+    sure = Patch.objects.filter(run=run, confidence__gte=0.99).count()
+    expect(page.locator("path.patch")).to_have_count(sure)
+    page.locator("#confidence").fill("0")
+
+    # Swipe by keyboard alone: the divider takes the focus and moves with the arrow keys.
+    page.keyboard.press("Escape")
+    page.locator("#swipe").focus()
+    page.keyboard.press("Enter")
+    before = page.locator(".leaflet-result-pane").evaluate("pane => pane.style.clipPath")
+    page.keyboard.press("ArrowLeft")
+    assert page.locator(".leaflet-result-pane").evaluate("pane => pane.style.clipPath") != before != ""
+
+    # The other language, at the same place and in the same view.
+    page.click("text=EN")
+    expect(page.locator(".map-legend summary")).to_have_text("Legend")
+    expect(page.locator("#swipe")).to_have_attribute("aria-pressed", "true")
+    user.refresh_from_db()
+    assert user.language == "en"
+
+    # The year's numbers are those of the scene.
+    page.click(".rail >> text=Overview")
+    damage = units.to_hm2(sum(selectors.run_kinds(run).get(kind, 0) for kind in selectors.DAMAGE_ORDER))
+    expect(page.locator("#damage")).to_contain_text(f"{damage:,}")
+    expect(page.locator("#classes tbody tr")).to_have_count(7)
+
+    page.click(".rail >> text=Jobs")
+    expect(page.locator("#jobs-table .state-good")).to_have_count(2)
