@@ -15,6 +15,7 @@ from celery.worker import state as worker_state
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils.module_loading import import_string
+from kombu.exceptions import OperationalError as BrokerError
 
 from minegis.errors import AttemptLostError, JobCancelledError, JobError, MineGISError
 from minegis.jobs import services
@@ -40,7 +41,6 @@ class JobContext:
         self.result: dict[str, Any] = {}
         self.published = False
         self.leaving = False  # this worker was told to shut down
-        self._publishing = False
         self._reported = float("-inf")
         self._stop: JobError | None = None  # why the work must stop, once known
 
@@ -77,13 +77,9 @@ class JobContext:
             AttemptLostError: another attempt owns the job now; nothing is written.
             JobCancelledError: a person asked to stop; nothing is written.
         """
-        self._publishing = True  # the heartbeat would only wait for the row this transaction holds
-        try:
-            with services.job_publish(job_id=self.job_id, attempt_id=self.attempt_id, result=self.result) as job:
-                yield job
-            self.published = True
-        finally:
-            self._publishing = False
+        with services.job_publish(job_id=self.job_id, attempt_id=self.attempt_id, result=self.result) as job:
+            yield job
+        self.published = True
 
     def _look(self, **report: Any) -> None:
         self._reported = time.monotonic()
@@ -101,17 +97,19 @@ class JobContext:
 
     @contextmanager
     def heartbeat(self) -> Iterator[None]:
-        """Renew the lease from a second thread, so that one long call into native code does not lose the job."""
+        """Renew the lease from a second thread, so that one long call into native code does not lose the job.
+
+        The thread reaps as well: with every worker busy nobody would take the reaper's message from the queue.
+        """
         over = threading.Event()
 
         def beat() -> None:
             while not over.wait(settings.JOB_LEASE_SECONDS / 4):
-                if self._publishing:
-                    continue
                 try:
-                    self._beat()
-                except DatabaseError:
-                    log.exception("job %s: a heartbeat did not reach the database", self.job_id)
+                    self._beat()  # waits while the row is held by a publication
+                    services.job_reap()
+                except (DatabaseError, BrokerError):
+                    log.exception("job %s: the heartbeat did not reach the database or the broker", self.job_id)
                 finally:
                     connection.close()
 

@@ -76,6 +76,15 @@ def test_an_expired_lease_can_be_taken_over_and_counts():
     assert second.attempt_id != first.attempt_id
 
 
+def test_an_expired_last_attempt_is_not_followed_by_another():
+    job = submit()
+    claim(job)
+    Job.objects.filter(pk=job.pk).update(attempts=3, lease_until=timezone.now() - timedelta(seconds=1))
+    assert services.job_claim(job_id=job.pk, worker="other") is None
+    job.refresh_from_db()
+    assert (job.state, job.error_code, job.error_values) == ("failed", "E-JOB-02", {"value": 3})
+
+
 def test_heartbeat_renews_the_lease_and_reports():
     job = claim(submit())
     Job.objects.filter(pk=job.pk).update(lease_until=timezone.now() + timedelta(seconds=5))

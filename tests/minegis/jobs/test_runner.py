@@ -31,7 +31,6 @@ def test_a_long_native_call_does_not_lose_the_lease(context, settings, wait_unti
     first = row(context).heartbeat_at
     with context.heartbeat():
         wait_until(lambda: (row(context).heartbeat_at - first).total_seconds() > 1.5)
-        assert services.job_reap() == 0
     context.progress("done", 1.0)
     assert row(context).state == "running"
 
@@ -44,6 +43,15 @@ def test_the_second_thread_hears_of_a_cancel(context, settings, wait_until):
         wait_until(lambda: context._stop is not None)
     with pytest.raises(JobCancelledError):
         context.progress("second", 0.2)
+
+
+def test_a_busy_worker_hands_over_the_jobs_of_dead_ones(context, settings, wait_until):
+    dead = services.job_submit(kind="echo", params={}, created_by=None)
+    services.job_claim(job_id=dead.pk, worker="dead")
+    Job.objects.filter(pk=dead.pk).update(lease_until=services._now())
+    settings.JOB_LEASE_SECONDS = 1
+    with context.heartbeat():
+        wait_until(lambda: Job.objects.get(pk=dead.pk).state == "queued")
 
 
 def test_a_publication_longer_than_the_lease_is_not_disturbed(context, settings):
