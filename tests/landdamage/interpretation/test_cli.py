@@ -12,6 +12,7 @@ import pyogrio
 import pytest
 import rasterio
 import torch
+from django.core.management import CommandError, call_command
 from rasterio.transform import from_origin
 from scipy import ndimage
 
@@ -121,3 +122,10 @@ def test_the_area_table_is_closed_and_aligned() -> None:
 
 def cli_width(line: str) -> int:
     return sum(2 if ord(char) > 0x2E80 else 1 for char in line)
+
+
+def test_django_lists_the_same_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(CommandError) as caught:
+        call_command("interpret", folder / "absent.tif", "--lang", "en")
+    assert caught.value.returncode == cli.FAILED
+    assert "error E-FMT-01" in capsys.readouterr().err
