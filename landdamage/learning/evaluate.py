@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -97,6 +96,12 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def keep(weights: Path, card: dict[str, Any], name: str, result: dict[str, Any]) -> None:
+    """Write the figures (without those per scene) into the card of a checkpoint as ``metrics[name]``."""
+    figures = {key: value for key, value in result.items() if key != "area_error_per_scene"}
+    checkpoint.write_card(weights, {**card, "metrics": {**card["metrics"], name: figures}})
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command-line door; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m landdamage.learning.evaluate", description=__doc__)
@@ -105,18 +110,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sentinel", action="store_true", help="judge on the validation scenes of tailings_s2 instead")
     parser.add_argument("--cache", type=Path, default=ROOT / "var" / "cache", help="rendered scenes")
     parser.add_argument("--data", type=Path, default=default_data(), help="folder of the public land material")
-    parser.add_argument("--json", type=Path, help="write the figures here, too")
+    parser.add_argument("--into-card", metavar="NAME", help="keep the figures in the model's card as metrics NAME")
     options = parser.parse_args(arguments)
     keep_freed_memory()
-    path = Path(options.model)
-    network, card = load_network(path if path.suffix else WEIGHTS / options.model)
+    path = Path(options.model) if options.model.endswith(".safetensors") else WEIGHTS / options.model
+    network, card = load_network(path)
     if options.sentinel:
         scenes = sentinel.load_scenes(options.data / "tailings_s2")["val"]
     else:
         scenes = simulated.load_scenes(options.seeds, options.cache)
     result = evaluate(network, card, scenes)
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    if options.into_card:
+        source = "tailings_s2 val" if options.sentinel else f"districts {', '.join(map(str, options.seeds))}"
+        keep(path, card, options.into_card, {"on": source, **result})
     sys.stdout.write(table(result) + "\n")
     return 0
 

@@ -39,7 +39,7 @@ def save(path: Path, state_dict: Mapping[str, Tensor], card: Card, *, dtype: tor
     weights = safetensors.torch.save(tensors)
     written = {**card, "weights_sha256": hashlib.sha256(weights).hexdigest()}
     _replace(path, weights)
-    _replace(card_path(path), (json.dumps(written, ensure_ascii=False, indent=2) + "\n").encode())
+    write_card(path, written)
     return written
 
 
@@ -80,6 +80,11 @@ def load_card(path: Path) -> Card:
     if not isinstance(card, dict) or not isinstance(card.get("weights_sha256"), str):
         raise ModelError("E-MOD-03", value=file.name)
     return card
+
+
+def write_card(path: Path, card: Card) -> None:
+    """Replace the card of a weights' file, e.g. to add scores measured later; the weights stay as they are."""
+    _replace(card_path(path), (json.dumps(card, ensure_ascii=False, indent=2) + "\n").encode())
 
 
 def card_path(path: Path) -> Path:
