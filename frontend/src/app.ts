@@ -17,7 +17,7 @@ showServerNotices();
 
 // The server tells the end of long work with an HX-Trigger header.
 document.body.addEventListener("jobs-ended", (event) => {
-  for (const job of (event as CustomEvent<{ value: EndedJob[] }>).detail.value) toast(job.text, job.tone, job.url);
+  for (const job of (event as CustomEvent<{ jobs: EndedJob[] }>).detail.jobs) toast(job.text, job.tone, job.url);
 });
 
 // The other language shows the same place in the same view, which scripts keep in the address.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from django.contrib.gis.db.models import Extent
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
@@ -17,6 +16,7 @@ from landdamage.models import InterpretationRun
 from minegis import units
 from minegis.access.permissions import allowed
 from minegis.access.querysets import region_prefix
+from minegis.access.requests import PageRequest
 from minegis.registry.models import Region
 
 
@@ -41,7 +41,7 @@ class YearBar:
 
 
 @require_GET
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: PageRequest) -> HttpResponse:
     """``?year=`` and ``?region=`` choose; without a choice the latest year with results and everything visible."""
     if not allowed(request.user, "statistics.read"):
         return redirect("scenes" if allowed(request.user, "scene.read") else "jobs")
@@ -73,7 +73,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     )
 
 
-def year_bars(request: HttpRequest, years: list[int], region: str) -> list[YearBar]:
+def year_bars(request: PageRequest, years: list[int], region: str) -> list[YearBar]:
     """Damage of every year in the chosen region."""
     sums = [(year, selectors.year_sums(request.user, year, region or None).by_kind) for year in years]
     most = max((kinds.get("excavation", 0) + kinds.get("occupation", 0) for _, kinds in sums), default=0) or 1
@@ -83,7 +83,7 @@ def year_bars(request: HttpRequest, years: list[int], region: str) -> list[YearB
     ]
 
 
-def map_data(request: HttpRequest, figures: selectors.Overview, region: str) -> dict[str, Any]:
+def map_data(request: PageRequest, figures: selectors.Overview, region: str) -> dict[str, Any]:
     """What the map draws: scenes and runs of the year with their bounds, mines with their damage."""
     runs = InterpretationRun.objects.visible_to(request.user).filter(is_current=True, year=figures.year)
     if region:
@@ -112,7 +112,7 @@ def map_data(request: HttpRequest, figures: selectors.Overview, region: str) -> 
                 "lon": row.lon,
                 "lat": row.lat,
                 "hm2": float(units.to_hm2(row.damage_cm2)),
-                "change": None if row.change_cm2 is None else float(Decimal(units.to_hm2(row.change_cm2))),
+                "change": None if row.change_cm2 is None else float(units.to_hm2(row.change_cm2)),
             }
             for row in figures.mines
             if row.lon or row.lat

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRefresh
@@ -17,16 +17,17 @@ from landdamage.pages.scenes import SceneRow
 from landdamage.services.runs import run_start
 from landdamage.templatetags.taxonomy_tags import kind_name, name
 from minegis.access.permissions import allowed
+from minegis.access.requests import PageRequest
 from minegis.jobs.pages import JobRow
 from minegis.jobs.permissions import may_cancel
 
 
-def _visible(request: HttpRequest, scene_id: UUID) -> Scene:
+def _visible(request: PageRequest, scene_id: UUID) -> Scene:
     scenes = Scene.objects.visible_to(request.user).select_related("region", "uploader", "ingest_job")
     return get_object_or_404(scenes, pk=scene_id)
 
 
-def _shown_run(request: HttpRequest, runs: list[InterpretationRun]) -> InterpretationRun | None:
+def _shown_run(request: PageRequest, runs: list[InterpretationRun]) -> InterpretationRun | None:
     """The run that the address names, else the current one."""
     finished = [run for run in runs if run.state == InterpretationRun.State.SUCCEEDED]
     asked = request.GET.get("run")
@@ -34,7 +35,7 @@ def _shown_run(request: HttpRequest, runs: list[InterpretationRun]) -> Interpret
 
 
 @require_GET
-def scene(request: HttpRequest, scene_id: UUID) -> HttpResponse:
+def scene(request: PageRequest, scene_id: UUID) -> HttpResponse:
     """Image, result, legend, findings, metadata, runs. The map's state is kept in the address by the page's script."""
     found = _visible(request, scene_id)
     runs = list(found.runs.select_related("job", "started_by").order_by("-created_at"))
@@ -55,7 +56,7 @@ def scene(request: HttpRequest, scene_id: UUID) -> HttpResponse:
         "may_start": found.is_usable and allowed(request.user, "run.start", found.region),
         "may_export": run is not None and allowed(request.user, "vectors.export", found.region),
         "models": sorted(available().values(), key=lambda card: card.gsd_m),
-        "scene_data": _scene_data(found, run) if images and found.is_usable else None,
+        "scene_data": _scene_data(found, run) if images else None,
     }
     return render(request, "landdamage/scene.html", context | _progress(request, found, runs))
 
@@ -65,7 +66,10 @@ def _damage(run: InterpretationRun | None) -> list[tuple[taxonomy.DamageKindCode
     return [(kind, kinds.get(kind, 0)) for kind in selectors.DAMAGE_ORDER]
 
 
-def _scene_data(scene: Scene, run: InterpretationRun | None) -> dict[str, Any]:
+def _scene_data(scene: Scene, run: InterpretationRun | None) -> dict[str, Any] | None:
+    """What the map draws; None for a scene that has no image to show."""
+    if not scene.is_usable or scene.footprint is None:
+        return None
     return {
         "scene": str(scene.pk),
         "run": str(run.pk) if run else None,
@@ -80,7 +84,7 @@ def _scene_data(scene: Scene, run: InterpretationRun | None) -> dict[str, Any]:
     }
 
 
-def _progress(request: HttpRequest, scene: Scene, runs: list[InterpretationRun]) -> dict[str, Any]:
+def _progress(request: PageRequest, scene: Scene, runs: list[InterpretationRun]) -> dict[str, Any]:
     """The work under way on a scene: its checks, or its latest run."""
     latest = runs[0] if runs else None
     job = scene.ingest_job if scene.state == Scene.State.CHECKING else (latest.job if latest else None)
@@ -94,7 +98,7 @@ def _progress(request: HttpRequest, scene: Scene, runs: list[InterpretationRun])
 
 
 @require_GET
-def progress(request: HttpRequest, scene_id: UUID) -> HttpResponse:
+def progress(request: PageRequest, scene_id: UUID) -> HttpResponse:
     """The live part of the page; when the work has ended the page is fetched anew, with its result."""
     found = _visible(request, scene_id)
     runs = list(found.runs.select_related("job").order_by("-created_at")[:1])
@@ -105,7 +109,7 @@ def progress(request: HttpRequest, scene_id: UUID) -> HttpResponse:
 
 
 @require_POST
-def start(request: HttpRequest, scene_id: UUID) -> HttpResponse:
+def start(request: PageRequest, scene_id: UUID) -> HttpResponse:
     """Queue an interpretation with the chosen model, or with the one that fits."""
     found = _visible(request, scene_id)
     run_start(scene=found, user=request.user, model_name=request.POST.get("model", ""))

@@ -7,12 +7,13 @@ from typing import Any
 import django_filters
 from django.core.paginator import Paginator
 from django.db.models import Prefetch, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from landdamage.models import InterpretationRun, Scene
 from minegis.access.permissions import Action, allowed, readers
+from minegis.access.requests import PageRequest
 from minegis.registry.models import Region
 
 PAGE_SIZE = 20
@@ -54,7 +55,7 @@ class SceneRow:
         self.live = checking or (self.run is not None and self.run.state in ("queued", "running"))
 
 
-def upload_regions(request: HttpRequest) -> list[Region]:
+def upload_regions(request: PageRequest) -> list[Region]:
     """Regions into which the user may upload; without one the footprint decides."""
     codes = request.user.region_codes(readers(Action.UPLOAD_SCENE))
     found = Region.objects.defer("geom").filter(valid_to__isnull=True)
@@ -62,7 +63,7 @@ def upload_regions(request: HttpRequest) -> list[Region]:
 
 
 @require_GET
-def scenes(request: HttpRequest) -> HttpResponse:
+def scenes(request: PageRequest) -> HttpResponse:
     """The list; htmx asks for the table alone, every two seconds while something is being checked or interpreted."""
     runs = InterpretationRun.objects.select_related("job").order_by("-created_at")
     visible: QuerySet[Scene] = Scene.objects.visible_to(request.user).defer("footprint")

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
+from minegis.access.requests import PageRequest
 from minegis.errors import ForbiddenError
 from minegis.jobs import services
 from minegis.jobs.models import Job
@@ -39,7 +40,7 @@ LEAST_SHARE_FOR_ESTIMATE = 0.05  # earlier a guess of the time left only jumps a
 class JobRow:
     """A job as the list shows it."""
 
-    def __init__(self, job: Job, request: HttpRequest) -> None:
+    def __init__(self, job: Job, request: PageRequest) -> None:
         self.job = job
         self.kind = KINDS.get(job.kind, job.kind)
         self.stage = STAGES.get(job.stage, job.stage)
@@ -57,7 +58,7 @@ class JobRow:
 
 
 @require_GET
-def jobs(request: HttpRequest) -> HttpResponse:
+def jobs(request: PageRequest) -> HttpResponse:
     """The list, newest first; htmx asks for the table alone, every two seconds while something runs."""
     found = Job.objects.visible_to(request.user).select_related("created_by", "region")
     state = request.GET.get("state", "")
@@ -76,11 +77,11 @@ def jobs(request: HttpRequest) -> HttpResponse:
     return render(request, "jobs/_table.html" if request.htmx else "jobs/jobs.html", context)
 
 
-def _visible(request: HttpRequest, job_id: UUID) -> Job:
+def _visible(request: PageRequest, job_id: UUID) -> Job:
     return get_object_or_404(Job.objects.visible_to(request.user), pk=job_id)
 
 
-def _back(request: HttpRequest) -> HttpResponse:
+def _back(request: PageRequest) -> HttpResponse:
     """After a change the table fetches itself, with its own filter and page."""
     if request.htmx:
         return trigger_client_event(HttpResponse(status=204), "jobs-changed", {})
@@ -88,7 +89,7 @@ def _back(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
+def cancel(request: PageRequest, job_id: UUID) -> HttpResponse:
     """Cancel a queued job at once; a running one stops at its next safe point."""
     job = _visible(request, job_id)
     if not may_cancel(request.user, job):
@@ -98,7 +99,7 @@ def cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
 
 
 @require_POST
-def retry(request: HttpRequest, job_id: UUID) -> HttpResponse:
+def retry(request: PageRequest, job_id: UUID) -> HttpResponse:
     """Queue a failed or cancelled job again."""
     job = _visible(request, job_id)
     if not may_retry(request.user, job):
@@ -108,7 +109,7 @@ def retry(request: HttpRequest, job_id: UUID) -> HttpResponse:
 
 
 @require_GET
-def news(request: HttpRequest) -> HttpResponse:
+def news(request: PageRequest) -> HttpResponse:
     """How many jobs are under way, for the rail; tells once, in any page, that a job of one's own has ended."""
     own = Job.objects.filter(created_by=request.user)
     now = timezone.now()
@@ -119,7 +120,7 @@ def news(request: HttpRequest) -> HttpResponse:
     if told or not since or datetime.fromisoformat(since) < now - timedelta(minutes=1):
         request.session["jobs_told_until"] = now.isoformat()
     response = render(request, "jobs/_count.html", {"active": active})
-    return trigger_client_event(response, "jobs-ended", told) if told else response
+    return trigger_client_event(response, "jobs-ended", {"jobs": told}) if told else response
 
 
 def _ended(job: Job) -> dict[str, str]:

@@ -72,7 +72,7 @@ def test_the_end_of_a_job_is_told_once(make_user: Any, client_for: Any) -> None:
     now = timezone.now()
     _job(user, state="succeeded", finished_at=now)
     _job(user, state="failed", finished_at=now, kind="interpret")
-    told = json.loads(client.get("/jobs/news/", headers={"Accept-Language": "en"})["HX-Trigger"])["jobs-ended"]
+    told = json.loads(client.get("/jobs/news/", headers={"Accept-Language": "en"})["HX-Trigger"])["jobs-ended"]["jobs"]
     assert {one["text"] for one in told} == {"Check and prepare finished: a.tif", "Interpretation failed: a.tif"}
     assert {one["tone"] for one in told} == {"success", "danger"}
     assert "HX-Trigger" not in client.get("/jobs/news/")
