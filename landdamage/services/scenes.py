@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db import transaction
+from django.utils import timezone
 from pyproj import CRS
 
 from landdamage.imagery.checks import inspect_scene
@@ -29,6 +30,8 @@ from minegis.jobs.services import job_submit
 from minegis.registry.models import SRID, Region
 from minegis.uploads.models import Upload
 from minegis.uploads.services import upload_path
+
+OWN_DELETE_WITHIN = timedelta(hours=24)
 
 
 @transaction.atomic
@@ -148,13 +151,16 @@ def ingest_job_ended(job: Job) -> None:
 
 @transaction.atomic
 def scene_delete(*, scene: Scene, user: User) -> None:
-    """Remove a scene that no run ever used; the write-once files stay until storage is swept.
+    """Remove a scene that no run ever used; the write-once files stay where they are.
+
+    An uploader may take back their own scene within a day.
 
     Raises:
         ForbiddenError: the user may not delete this scene.
         ConflictError: results stand on it.
     """
-    require(user, Action.DELETE_SCENE, scene.region, own=scene.uploader == user)
+    fresh = timezone.now() - scene.uploaded_at <= OWN_DELETE_WITHIN
+    require(user, Action.DELETE_SCENE, scene.region, own=fresh and scene.uploader == user)
     if scene.runs.exists():
         raise ConflictError()
     scene.delete()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from rasterio.transform import from_origin
 
 from landdamage.models import InterpretationRun, Scene
 from landdamage.services.files import files
-from landdamage.services.scenes import scene_receive
+from landdamage.services.scenes import scene_delete, scene_receive
 from minegis.errors import ForbiddenError, UploadError
 from minegis.jobs.models import Job
 from minegis.jobs.runner import run_job
@@ -121,6 +122,19 @@ def test_who_may_not_upload_makes_no_scene(send: Callable[..., Scene], make_user
     with pytest.raises(ForbiddenError):
         send(make_user("analyst"))
     assert not Scene.objects.exists()
+
+
+def test_an_uploader_takes_back_a_scene_within_a_day_only(
+    send: Callable[..., Scene], make_user: Any, regions: Any
+) -> None:
+    user = make_user("uploader")
+    old, fresh = send(user, seed=2), send(user, seed=3)
+    Scene.objects.filter(pk=old.pk).update(uploaded_at=timezone.now() - timedelta(hours=25))
+    old.refresh_from_db()
+    scene_delete(scene=fresh, user=user)
+    with pytest.raises(ForbiddenError):
+        scene_delete(scene=old, user=user)
+    assert list(Scene.objects.all()) == [old]
 
 
 def test_a_cancelled_check_leaves_a_scene_that_says_so(
