@@ -28,6 +28,9 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 Report = Callable[[int, nn.Module], Mapping[str, Any]]
 
 
+MOST_REWINDS = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How long and how fast to train.
@@ -93,6 +96,7 @@ class Trainer:
         )
         self.step = 0
         self.elapsed = 0.0
+        self.rewinds = 0
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -102,9 +106,15 @@ class Trainer:
         return min(max(self.step / self.plan.steps, by_clock), 1.0)
 
     def run(self) -> None:
-        """Train to the end of the plan (from ``resume``'s step, if it was called)."""
+        """Train to the end of the plan (from ``resume``'s step, if it was called).
+
+        Raises:
+            FloatingPointError: loss or gradient was not finite more often than rewinding to the last state can explain
+                by a passing fault of half-precision kernels.
+        """
         keep_freed_memory()
         self.model.train()
+        self.save_state()
         saved = reported = time.monotonic()
         with (
             ThreadPoolExecutor(1) as loader,
@@ -116,6 +126,11 @@ class Trainer:
                 batch = ahead.result()
                 ahead = loader.submit(self.batch_at, self.step + 1, self.progress)
                 loss = self._update(batch)
+                if math.isnan(loss):
+                    # The norms' running statistics are spoiled by now, so a skipped step would not do.
+                    self._rewind()
+                    ahead = loader.submit(self.batch_at, self.step, self.progress)
+                    continue
                 self.step += 1
                 now = time.monotonic()
                 self.elapsed += now - began
@@ -133,7 +148,15 @@ class Trainer:
         if self.report:
             self._log({"step": self.step, **self.report(self.step, self.ema)})
 
+    def _rewind(self) -> None:
+        self._log({"step": self.step, "rewound": True})
+        self.rewinds += 1
+        if self.rewinds > MOST_REWINDS:
+            raise FloatingPointError(f"loss or gradient is not finite at step {self.step}")
+        self.resume()
+
     def _update(self, batch: Batch) -> float:
+        """One step; NaN, and no step taken, if the loss or the gradient is not finite."""
         plan = self.plan
         torch.manual_seed(plan.seed * 1_000_003 + self.step)
         for group in self.optimiser.param_groups:
@@ -145,10 +168,12 @@ class Trainer:
             outputs = self.model(inputs)
         loss = self.loss(outputs.float(), targets)
         if not torch.isfinite(loss):
-            raise FloatingPointError(f"loss is {loss.item()} at step {self.step}")
+            return math.nan
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), plan.clip_norm)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), plan.clip_norm)
+        if not torch.isfinite(norm):
+            return math.nan
         self.optimiser.step()
         average(self.ema, self.model, min(plan.ema_decay, (1 + self.step) / (10 + self.step)))
         return loss.item()

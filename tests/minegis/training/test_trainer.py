@@ -86,6 +86,24 @@ def test_report_sees_the_average_and_is_logged(tmp_path: Path) -> None:
     assert last == {"step": 3, "averaged": True}
 
 
+def test_a_passing_fault_is_rewound(tmp_path: Path) -> None:
+    """Half-precision kernels were seen to yield NaN once and the right value on the next try."""
+    whole = trainer(tmp_path / "whole")
+    whole.run()
+    run = trainer(tmp_path / "faulty")
+    calls = []
+
+    def faulty(outputs: Tensor, targets: Tensor) -> Tensor:
+        calls.append(1)
+        return nn.functional.cross_entropy(outputs, targets) * (float("nan") if len(calls) == 6 else 1.0)
+
+    run.loss = faulty
+    run.run()
+    assert len(calls) == 12 + 6
+    assert same(whole.model, run.model)
+    assert same(whole.ema, run.ema)
+
+
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     run = trainer(tmp_path)
     run.loss = lambda outputs, targets: outputs.sum() * float("nan")
