@@ -32,9 +32,14 @@ def main() -> int:
     commands.add_parser("env", help='print the environment for a shell: eval "$(python3 -m minegis.local env)"')
     commands.add_parser("lint", help="every static check")
     commands.add_parser("clean", help="stop, then delete .venv, var (all data) and caches")
-    for name, text in (("test", "pytest with private services"), ("run", "a program of .venv with the services up")):
-        commands.add_parser(name, help=text).add_argument("arguments", nargs=argparse.REMAINDER)
-    options = parser.parse_args()
+    passed_on = ("test", "run")
+    for name, text in zip(
+        passed_on, ("pytest with private services", "a program of .venv with services up"), strict=True
+    ):
+        commands.add_parser(name, help=text, add_help=False)
+    # What follows these two belongs to another program, options included.
+    rest = sys.argv[2:] if sys.argv[1:2] and sys.argv[1] in passed_on else []
+    options = parser.parse_args(sys.argv[1:2] if rest else None)
     place, tests = Place(ROOT, ROOT / "var"), Place(ROOT, ROOT / "var" / "test")
     try:
         match options.command:
@@ -55,9 +60,9 @@ def main() -> int:
             case "lint":
                 return checks.lint(tests)
             case "test":
-                return checks.test(tests, options.arguments)
+                return checks.test(tests, rest)
             case "run":
-                return run(place, options.arguments)
+                return run(place, rest)
             case "clean":
                 clean(place, tests)
     except (LocalError, PermissionError) as problem:
