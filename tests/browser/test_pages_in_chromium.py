@@ -105,3 +105,17 @@ def test_a_fault_of_an_upload_is_told_with_its_remedy(
     expect(row).to_contain_text("E-FMT")
     row.locator("th a").click()
     expect(page.locator(".scene-side .finding .hint").first).not_to_be_empty()
+
+
+def test_administration_and_api_documentation_need_nobody_else(
+    interpreted: Any, make_user: Any, open_page: Any, sign_in: Any, web_server: Any
+) -> None:
+    page = open_page(web_server().url, language="en-GB")
+    sign_in(page, make_user(is_staff=True, is_superuser=True))
+    page.goto("/api/docs/")
+    expect(page.locator(".opblock").first).to_be_visible()
+    page.goto("/admin/")
+    expect(page.locator("#site-name")).to_be_visible()
+    mine = interpreted.patches.exclude(mine=None).first().mine
+    page.goto(f"/admin/registry/mine/{mine.pk}/change/")
+    expect(page.locator(".leaflet-container path").first).to_be_attached()
