@@ -1,7 +1,8 @@
 """Reads of the land-damage application: areas per class, damage kind, mine and year.
 
 Every figure is a sum of integer cm² of patches of the current run of each scene. Where scenes of one year overlap, the
-newest scene counts and older patches count only outside it, so that no ground is counted twice.
+newest scene counts and older patches count only outside it, so that no ground is counted twice. Two years are compared
+only on ground that both observed, so that a missing scene does not look like restored land.
 """
 
 from __future__ import annotations
@@ -9,17 +10,22 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import ClassVar
 from uuid import UUID
 
+import shapely
 from django.contrib.auth.models import AnonymousUser
-from django.db import connection
-from django.db.models import Count, F, Q, Sum
+from django.contrib.gis.db.models import Union
+from django.contrib.gis.geos import GEOSGeometry
+from django.db import connection, models
+from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
 
 from landdamage import taxonomy
 from landdamage.models import InterpretationRun, Patch, Scene
+from landdamage.models.interpretation import RunQuerySet
 from minegis import units
 from minegis.access.models import User
+from minegis.access.permissions import Action, readers
 from minegis.access.querysets import region_prefix
 from minegis.registry.models import Mine
 
@@ -74,13 +80,17 @@ class KindRow:
 
 @dataclass(frozen=True, slots=True)
 class MineRow:
-    """Mapped damage of one mine in one year."""
+    """Mapped damage of one mine in one year.
+
+    ``observed`` is False where no scene of the year shows its zone: nothing is known then, which is not zero.
+    """
 
     mine: Mine
     cm2_by_kind: dict[str, int]
     change_cm2: int | None
     lon: float
     lat: float
+    observed: bool = True
 
     @property
     def damage_cm2(self) -> int:
@@ -125,6 +135,7 @@ class Overview:
     damage_cm2: int
     damage_change_cm2: int | None
     unassigned_cm2: int
+    elsewhere_cm2: int
     scenes: int
     coverage_km2: Decimal
     waiting: dict[str, int]
@@ -145,10 +156,21 @@ class Overview:
         return units.to_hm2(self.unassigned_cm2)
 
 
+class _StatisticsQuerySet(RunQuerySet):
+    """Runs whose figures a person may read: by the roles that may read statistics, in their regions."""
+
+    owner_path: ClassVar[str | None] = None
+    reader_roles: ClassVar[frozenset[str] | None] = readers(Action.READ_STATISTICS)
+
+
+def counted_runs(user: type_user) -> models.QuerySet[InterpretationRun]:
+    """The current runs whose figures the user may read."""
+    return _StatisticsQuerySet(InterpretationRun).visible_to(user).filter(is_current=True)
+
+
 def years(user: type_user) -> list[int]:
-    """Years with a current result that the user may see, oldest first."""
-    found = InterpretationRun.objects.visible_to(user).filter(is_current=True, year__isnull=False)
-    return sorted(set(found.values_list("year", flat=True)))
+    """Years with a current result whose figures the user may read, oldest first."""
+    return sorted(set(counted_runs(user).filter(year__isnull=False).values_list("year", flat=True)))
 
 
 def _area_rows(sums: YearSums) -> list[AreaRow]:
@@ -188,7 +210,7 @@ def run_kinds(run: InterpretationRun) -> dict[str, int]:
     return {row["damage_kind"]: row["cm2"] for row in grouped}
 
 
-# Older scenes count only outside the footprints of newer ones of the same year.
+# Older scenes count only outside the footprints of newer ones of the same year; %(within)s cuts the ground to compare.
 _YEAR_SQL = """
 WITH chosen AS (
     SELECT r.run_id, s.footprint, s.acquired_on, s.uploaded_at
@@ -200,36 +222,50 @@ WITH chosen AS (
       ON (b.acquired_on, b.uploaded_at, b.run_id) > (a.acquired_on, a.uploaded_at, a.run_id)
      AND ST_Intersects(a.footprint, b.footprint)
     GROUP BY a.run_id
+), ground AS (
+    SELECT ST_SetSRID(%(within)s::geometry, 4490) AS within
 ), counted AS (
     SELECT p.class_code, p.damage_kind, p.mine_id, p.confidence,
-           CASE WHEN n.cover IS NULL OR NOT ST_Intersects(p.geom, n.cover) THEN p.area_cm2
-                ELSE round(ST_Area(ST_Difference(p.geom, n.cover)::geography) * 10000)::bigint END AS cm2
+           CASE WHEN (n.cover IS NULL OR NOT ST_Intersects(p.geom, n.cover))
+                 AND (g.within IS NULL OR ST_Covers(g.within, p.geom)) THEN p.area_cm2
+                ELSE round(ST_Area(
+                    CASE WHEN g.within IS NULL THEN ST_Difference(ST_MakeValid(p.geom), n.cover)
+                         WHEN n.cover IS NULL THEN ST_Intersection(ST_MakeValid(p.geom), g.within)
+                         ELSE ST_Intersection(ST_Difference(ST_MakeValid(p.geom), n.cover), g.within) END::geography
+                ) * 10000)::bigint END AS cm2
     FROM landdamage_patch p
+    CROSS JOIN ground g
     LEFT JOIN newer n ON n.run_id = p.run_id
-    LEFT JOIN registry_region g ON g.id = p.region_id
-    WHERE p.run_id = ANY(%(runs)s) AND (%(prefix)s = '' OR g.code LIKE %(prefix)s || '%%')
+    LEFT JOIN registry_region e ON e.id = p.region_id
+    WHERE p.run_id = ANY(%(runs)s) AND (%(prefix)s = '' OR e.code LIKE %(prefix)s || '%%')
 )
 SELECT class_code, damage_kind, mine_id, count(*), sum(cm2), sum(confidence * cm2)
 FROM counted WHERE cm2 > 0 GROUP BY 1, 2, 3
 """
 
 
-def year_sums(user: type_user, year: int, region_code: str | None = None) -> YearSums:
-    """Sums over the current runs of a year that the user may see.
+def year_sums(
+    user: type_user, year: int, region_code: str | None = None, within: GEOSGeometry | None = None
+) -> YearSums:
+    """Sums over the current runs of a year whose figures the user may read.
 
     Args:
         user: whose eyes.
         year: calendar year of acquisition.
         region_code: GB/T 2260 code; subordinate regions included. None: everything visible.
+        within: ground to count (EPSG:4490); None: all of it.
     """
-    runs = list(
-        InterpretationRun.objects.visible_to(user).filter(is_current=True, year=year).values_list("run_id", flat=True)
-    )
+    runs = list(counted_runs(user).filter(year=year).values_list("run_id", flat=True))
     sums = YearSums()
     if not runs:
         return sums
+    values = {
+        "runs": runs,
+        "prefix": region_prefix(region_code) if region_code else "",
+        "within": None if within is None else within.hex.decode(),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_YEAR_SQL, {"runs": runs, "prefix": region_prefix(region_code) if region_code else ""})
+        cursor.execute(_YEAR_SQL, values)
         rows = cursor.fetchall()
     for class_code, kind, mine_id, patches, cm2, weighted in rows:
         area = int(cm2)
@@ -241,64 +277,98 @@ def year_sums(user: type_user, year: int, region_code: str | None = None) -> Yea
     return sums
 
 
-def _coverage_km2(scenes: Any) -> Decimal:
-    with connection.cursor() as cursor:
-        ids = list(scenes.values_list("scene_id", flat=True))
-        cursor.execute(
-            "SELECT coalesce(ST_Area(ST_Union(footprint)::geography), 0) FROM landdamage_scene WHERE scene_id = ANY(%s)",
-            [ids],
-        )
-        (area,) = cursor.fetchone()
-    return units.to_km2(round(area * units.CM2_PER_M2))
+def _cover(user: type_user, year: int, region_code: str | None) -> GEOSGeometry | None:
+    """The ground that the counted scenes of a year show; None where there is none."""
+    runs = counted_runs(user).filter(year=year)
+    if region_code:
+        runs = runs.filter(scene__region__code__startswith=region_prefix(region_code))
+    cover: GEOSGeometry | None = runs.aggregate(cover=Union("scene__footprint"))["cover"]
+    return cover
+
+
+def _area_km2(ground: GEOSGeometry | None) -> Decimal:
+    shape = shapely.Polygon() if ground is None else shapely.from_wkb(bytes(ground.wkb))
+    return units.to_km2(units.area_cm2(shape))
 
 
 def waiting(user: type_user) -> dict[str, int]:
-    """What waits: scenes being checked, scenes ready but never interpreted, scenes refused or runs failed."""
+    """What waits: scenes being checked, never interpreted, refused or failed at last, interpreted without a date."""
     scenes = Scene.objects.visible_to(user)
-    return scenes.aggregate(
+    newest = InterpretationRun.objects.filter(scene=OuterRef("pk")).order_by("-created_at").values("state")[:1]
+    undated = Q(runs__is_current=True, runs__year__isnull=True)
+    return scenes.annotate(latest=Subquery(newest)).aggregate(
         to_check=Count("pk", filter=Q(state=Scene.State.CHECKING), distinct=True),
-        to_interpret=Count("pk", filter=Q(state__in=Scene.USABLE, runs__isnull=True), distinct=True),
-        failed=Count("pk", filter=Q(state=Scene.State.REJECTED) | Q(runs__state="failed"), distinct=True),
+        to_interpret=Count("pk", filter=Q(state__in=Scene.USABLE, latest__isnull=True), distinct=True),
+        failed=Count("pk", filter=Q(state=Scene.State.REJECTED) | Q(latest="failed"), distinct=True),
+        undated=Count("pk", filter=undated, distinct=True),
     )
 
 
+def _damage(kinds: dict[str, int]) -> int:
+    return sum(kinds.get(kind, 0) for kind in DAMAGE_ORDER)
+
+
 def overview(user: type_user, year: int, region_code: str | None = None) -> Overview:
-    """The figures of one year: damage by kind, classes, mines ranked by damage, coverage, what waits."""
-    now = year_sums(user, year, region_code)
-    earlier = [y for y in years(user) if y < year]
-    before = year_sums(user, earlier[-1], region_code) if earlier else None
+    """The figures of one year: damage by kind, classes, mines ranked by damage, coverage, what waits.
+
+    Changes are against the latest earlier year that shows some of the same ground, and on that common ground only.
+    """
+    now, cover = year_sums(user, year, region_code), _cover(user, year, region_code)
+    here, before, common = _comparison(user, year, region_code, cover, now)
     mines = Mine.objects.visible_to(user).select_related("region")
-    scenes = Scene.objects.visible_to(user).filter(runs__is_current=True, runs__year=year)
+    scenes = Scene.objects.visible_to(user).filter(runs__in=counted_runs(user).filter(year=year))
     if region_code:
         prefix = region_prefix(region_code)
         mines = mines.filter(region__code__startswith=prefix)
         scenes = scenes.filter(region__code__startswith=prefix)
     rows = []
     for mine in mines:
-        centre = (mine.boundary or mine.influence_zone).centroid if (mine.boundary or mine.influence_zone) else None
+        zone = mine.influence_zone or mine.boundary
+        centre = (mine.boundary or zone).centroid if zone else None
+        seen = bool(zone and cover and zone.intersects(cover))
         kinds = dict(now.by_mine.get(mine.pk, {}))
-        damage = sum(kinds.get(k, 0) for k in DAMAGE_ORDER)
         change = None
-        if before is not None:
-            change = damage - sum(before.by_mine.get(mine.pk, {}).get(k, 0) for k in DAMAGE_ORDER)
-        rows.append(MineRow(mine, kinds, change, centre.x if centre else 0.0, centre.y if centre else 0.0))
-    rows.sort(key=lambda row: (-row.damage_cm2, row.mine.code))
+        if seen and here is not None and before is not None and zone.intersects(common):
+            change = _damage(here.by_mine.get(mine.pk, {})) - _damage(before.by_mine.get(mine.pk, {}))
+        lon, lat = (centre.x, centre.y) if centre else (0.0, 0.0)
+        rows.append(MineRow(mine, kinds, change, lon, lat, observed=seen or bool(kinds)))
+    rows.sort(key=lambda row: (not row.observed, -row.damage_cm2, row.mine.code))
+    listed = {row.mine.pk for row in rows}
+
+    def change_of(kind: str) -> int | None:
+        return None if here is None or before is None else here.by_kind.get(kind, 0) - before.by_kind.get(kind, 0)
+
     return Overview(
         year=year,
         kinds=[
-            KindRow(
-                taxonomy.DAMAGE_KIND_BY_CODE[k],
-                now.by_kind.get(k, 0),
-                None if before is None else now.by_kind.get(k, 0) - before.by_kind.get(k, 0),
-            )
-            for k in DAMAGE_ORDER
+            KindRow(taxonomy.DAMAGE_KIND_BY_CODE[kind], now.by_kind.get(kind, 0), change_of(kind))
+            for kind in DAMAGE_ORDER
         ],
         classes=_area_rows(now),
         mines=rows,
         damage_cm2=now.damage,
-        damage_change_cm2=None if before is None else now.damage - before.damage,
-        unassigned_cm2=sum(now.by_mine.get(None, {}).get(k, 0) for k in DAMAGE_ORDER),
+        damage_change_cm2=None if here is None or before is None else here.damage - before.damage,
+        unassigned_cm2=_damage(now.by_mine.get(None, {})),
+        elsewhere_cm2=sum(
+            _damage(kinds) for key, kinds in now.by_mine.items() if key is not None and key not in listed
+        ),
         scenes=scenes.count(),
-        coverage_km2=_coverage_km2(scenes),
+        coverage_km2=_area_km2(cover),
         waiting=waiting(user),
     )
+
+
+def _comparison(
+    user: type_user, year: int, region_code: str | None, cover: GEOSGeometry | None, now: YearSums
+) -> tuple[YearSums | None, YearSums | None, GEOSGeometry | None]:
+    """This year and the latest comparable earlier one on their common ground, and that ground; None without one."""
+    if cover is None:
+        return None, None, None
+    for earlier in reversed([y for y in years(user) if y < year]):
+        past = _cover(user, earlier, region_code)
+        common = None if past is None else cover.intersection(past)
+        if common is None or not common.area:
+            continue
+        here = now if common.covers(cover) else year_sums(user, year, region_code, common)
+        return here, year_sums(user, earlier, region_code, common), common
+    return None, None, None

@@ -141,3 +141,71 @@ def test_an_empty_year_is_all_zero(reader: User) -> None:
     assert figures.damage_cm2 == 0
     assert figures.scenes == 0
     assert all(row.cm2 == 0 for row in figures.classes)
+
+
+def mine_at(region: Region, code: str, west: float) -> Mine:
+    return Mine.objects.create(
+        code=code, name_zh=code, mineral_kind="coal", mining_method="open_pit", region=region,
+        boundary=multi(ground(west, 0, west + 500, 500)), influence_zone=multi(ground(west - 50, -50, west + 550, 550)),
+    )  # fmt: skip
+
+
+def test_ground_not_seen_this_year_is_neither_zero_nor_restored(region: Region, reader: User) -> None:
+    near, far = mine_at(region, "M1", 0), mine_at(region, "M2", 5000)
+    both = run(region, "2021-06-01", ground(-100, -100, 6000, 1000))
+    patch(both, "open_pit", ground(0, 0, 100, 100), near)
+    patch(both, "open_pit", ground(5000, 0, 5100, 100), far)
+    patch(run(region, "2022-06-01", ground(-100, -100, 1000, 1000)), "open_pit", ground(0, 0, 200, 100), near)
+    figures = selectors.overview(reader, 2022)
+    rows = {row.mine.code: row for row in figures.mines}
+    grown = units.area_cm2(ground(0, 0, 200, 100)) - units.area_cm2(ground(0, 0, 100, 100))
+    assert rows["M1"].change_cm2 == figures.damage_change_cm2 == grown
+    assert (rows["M2"].observed, rows["M2"].change_cm2) == (False, None)
+
+
+def test_years_without_common_ground_are_not_compared(region: Region, reader: User) -> None:
+    patch(run(region, "2021-06-01", ground(0, 0, 1000, 1000)), "open_pit", ground(0, 0, 100, 100))
+    patch(run(region, "2022-06-01", ground(5000, 0, 6000, 1000)), "open_pit", ground(5000, 0, 5100, 100))
+    assert selectors.overview(reader, 2022).damage_change_cm2 is None
+
+
+def test_a_patch_across_the_common_ground_counts_inside_it_only(region: Region, reader: User) -> None:
+    patch(run(region, "2021-06-01", ground(0, 0, 1000, 1000)), "stockpile", ground(900, 0, 1000, 100))
+    patch(run(region, "2022-06-01", ground(0, 0, 2000, 1000)), "stockpile", ground(900, 0, 1100, 100))
+    figures = selectors.overview(reader, 2022)
+    assert figures.damage_cm2 == units.area_cm2(ground(900, 0, 1100, 100))
+    assert abs(figures.damage_change_cm2 or 0) < 2000 * 10_000 / 100_000  # rounding of the cut, of 1 hm²
+
+
+def test_rows_and_rest_add_up_to_the_total(region: Region, reader: User) -> None:
+    neighbour = Region.objects.create(code="650100", name_zh="乌鲁木齐", level="prefecture", geom=region.geom)
+    ours, theirs = mine_at(region, "M1", 0), mine_at(neighbour, "M2", 3000)
+    one = run(region, "2021-06-01", ground(0, 0, 6000, 1000))
+    patch(one, "open_pit", ground(0, 0, 100, 100), ours)
+    patch(one, "stockpile", ground(3000, 0, 3100, 100), theirs)
+    patch(one, "stockpile", ground(5000, 0, 5100, 100))
+    figures = selectors.overview(reader, 2021)
+    rest = figures.unassigned_cm2 + figures.elsewhere_cm2
+    assert sum(row.damage_cm2 for row in figures.mines) + rest == figures.damage_cm2
+    assert figures.elsewhere_cm2 > 0
+
+
+def test_a_viewer_here_and_analyst_there_counts_only_there(region: Region) -> None:
+    there = Region.objects.create(code="650100", name_zh="乌鲁木齐", level="prefecture", geom=region.geom)
+    patch(run(region, "2021-06-01", ground(0, 0, 1000, 1000)), "open_pit", ground(0, 0, 100, 100))
+    patch(run(there, "2021-06-01", ground(5000, 0, 6000, 1000), "b"), "open_pit", ground(5000, 0, 5200, 100))
+    user = User.objects.create_user("both")
+    Membership.objects.create(user=user, role=Role.VIEWER, region=region)
+    Membership.objects.create(user=user, role=Role.ANALYST, region=there)
+    assert selectors.year_sums(user, 2021).damage == units.area_cm2(ground(5000, 0, 5200, 100))
+
+
+def test_what_waits_follows_the_latest_run_and_names_undated_scenes(region: Region, reader: User) -> None:
+    good = run(region, "2021-06-01", ground(0, 0, 1000, 1000))
+    failed = InterpretationRun.objects.create(scene=good.scene, year=2021, state="failed")
+    assert selectors.waiting(reader)["failed"] == 1
+    InterpretationRun.objects.create(scene=good.scene, year=2021, state="queued")
+    assert selectors.waiting(reader)["failed"] == 0
+    InterpretationRun.objects.filter(pk=good.pk).update(year=None)
+    assert selectors.waiting(reader)["undated"] == 1
+    assert failed.pk
