@@ -81,10 +81,13 @@ class BoundaryTracer:
         self._parts.clear()
         if len(y) == 0:
             return np.zeros(0, object), np.zeros(0, np.int32)
-        order, sizes = _rings(_successors(y, x, leaves, heading))
+        successors = _successors(y, x, leaves, heading)
+        del leaves, heading  # tens of millions of passages: what is done with must go
+        order, sizes = _rings(successors)
         x, y, component = x[order], y[order], component[order]
+        del successors, order
         starts = np.cumsum(sizes) - sizes
-        following = np.arange(1, len(x) + 1)
+        following = np.arange(1, len(x) + 1, dtype=np.int32)
         following[starts + sizes - 1] = starts
         twice_area = np.add.reduceat(
             x.astype(np.int64) * y[following] - x[following].astype(np.int64) * y.astype(np.int64), starts
@@ -97,20 +100,22 @@ class BoundaryTracer:
         place[ends - 1] = starts[by_polygon]
         owner = component[starts][by_polygon]
         first = np.flatnonzero(np.append(True, owner[1:] != owner[:-1]))
-        coordinates = np.column_stack([x[place], y[place]]).astype(np.float64)
+        coordinates = np.empty((len(place), 2))
+        coordinates[:, 0], coordinates[:, 1] = x[place], y[place]
+        del x, y, following, component, place
         polygons = shapely.from_ragged_array(
             shapely.GeometryType.POLYGON, coordinates, (np.append(0, ends), np.append(first, len(owner)))
         )
         return polygons, owner[first]
 
 
-def _successors(y: NDArray[Any], x: NDArray[Any], leaves: NDArray[Any], heading: NDArray[Any]) -> NDArray[np.int64]:
+def _successors(y: NDArray[Any], x: NDArray[Any], leaves: NDArray[Any], heading: NDArray[Any]) -> NDArray[np.int32]:
     """The passage that follows each passage along its border.
 
     On one lattice line the stretches with a component on their right do not overlap, so the k-th departure in a
     direction belongs to the k-th arrival.
     """
-    following = np.empty(len(y), np.int64)
+    following = np.empty(len(y), np.int32)
     span = np.int64(max(int(y.max()), int(x.max())) + 1)
     for direction in range(4):
         line, along = (x, y) if direction in (_NORTH, _SOUTH) else (y, x)
@@ -120,7 +125,7 @@ def _successors(y: NDArray[Any], x: NDArray[Any], leaves: NDArray[Any], heading:
     return following
 
 
-def _rings(following: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _rings(following: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Split a permutation into its cycles, each in the order of walking.
 
     Returns:
@@ -128,11 +133,11 @@ def _rings(following: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.
     """
     n = len(following)
     count, ring = connected_components(
-        coo_array((np.ones(n, np.int8), (np.arange(n), following)), shape=(n, n)), directed=False
+        coo_array((np.ones(n, np.int8), (np.arange(n, dtype=np.int32), following)), shape=(n, n)), directed=False
     )
     sizes = np.bincount(ring, minlength=count)
-    leader = np.empty(count, np.int64)
-    leader[ring[::-1]] = np.arange(n)[::-1]
+    leader = np.empty(count, np.int32)
+    leader[ring[::-1]] = np.arange(n, dtype=np.int32)[::-1]
     # List ranking by pointer doubling: steps from each item on to the leader of its ring.
     jump, steps = following.copy(), np.ones(n, np.int32)
     jump[leader], steps[leader] = leader, 0
@@ -143,6 +148,6 @@ def _rings(following: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.
         jump[active] = jump[middle]
         active = active[jump[active] != leader[ring[active]]]
     position = (sizes[ring] - steps) % sizes[ring]
-    order = np.empty(n, np.int64)
-    order[(np.cumsum(sizes) - sizes)[ring] + position] = np.arange(n)
+    order = np.empty(n, np.int32)
+    order[(np.cumsum(sizes) - sizes)[ring] + position] = np.arange(n, dtype=np.int32)
     return order, sizes
