@@ -168,6 +168,11 @@ def counted_runs(user: type_user) -> models.QuerySet[InterpretationRun]:
     return _StatisticsQuerySet(InterpretationRun).visible_to(user).filter(is_current=True)
 
 
+def readable_patches(user: type_user) -> models.QuerySet[Patch]:
+    """Patches of every run whose figures the user may read."""
+    return Patch.objects.filter(run__in=_StatisticsQuerySet(InterpretationRun).visible_to(user))
+
+
 def years(user: type_user) -> list[int]:
     """Years with a current result whose figures the user may read, oldest first."""
     return sorted(set(counted_runs(user).filter(year__isnull=False).values_list("year", flat=True)))

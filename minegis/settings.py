@@ -186,11 +186,13 @@ JOB_KINDS = {
         "handler": "landdamage.tasks.ingest",
         "queue": "cpu",
         "on_end": "landdamage.services.scenes.ingest_job_ended",
+        "on_retry": "landdamage.services.scenes.ingest_job_retried",
     },
     "interpret": {
         "handler": "landdamage.tasks.interpret",
         "queue": "gpu",
         "on_end": "landdamage.services.runs.run_job_ended",
+        "on_retry": "landdamage.services.runs.run_job_retried",
     },
 }
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)

@@ -30,8 +30,8 @@ class AreasView(APIView):
         require(request.user, Action.READ_STATISTICS)
         known = selectors.years(request.user)
         text = request.query_params.get("year")
-        if text is not None and not text.isdigit():
-            raise ValidationError({"year": ["a year"]})
+        if text is not None and not (text.isdecimal() and len(text) == 4):
+            raise ValidationError({"year": ["a year of four digits"]})
         year = int(text) if text else (known[-1] if known else 0)
         figures = selectors.overview(request.user, year, request.query_params.get("region") or None)
         return Response(OverviewSerializer(figures).data)

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 import django_filters
+from django.contrib.gis.geos import Polygon
 from django.db import connection
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpResponse
@@ -72,6 +73,7 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
     @action(detail=True, pagination_class=None, filter_backends=[])
     def areas(self, request: Request, pk: str | None = None) -> Response:
         """Area per class."""
+        require(request.user, Action.READ_STATISTICS, self.get_object().scene.region)
         return Response(AreaSerializer(selectors.run_areas(self.get_object()), many=True).data)
 
     @extend_schema(
@@ -85,6 +87,7 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
     def patches(self, request: Request, pk: str | None = None) -> HttpResponse:
         """Patches of an extent as GeoJSON, at most 5000, the largest first."""
         run = self.get_object()
+        require(request.user, Action.READ_STATISTICS, run.scene.region)
         west, south, east, north = _bbox(request.query_params.get("bbox", "-180,-90,180,90"))
         zoom = _integer(request.query_params.get("zoom", "22"), "zoom", 0, 24)
         tolerance = 360.0 / 256 / 2**zoom / 3
@@ -102,7 +105,10 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
                 },
             )
             (features,) = cursor.fetchone()
-        body = f'{{"type":"FeatureCollection","features":{features}}}'
+        truncated = (
+            run.patches.filter(geom__bboverlaps=Polygon.from_bbox((west, south, east, north))).count() > MOST_PATCHES
+        )
+        body = f'{{"type":"FeatureCollection","truncated":{str(truncated).lower()},"features":{features}}}'
         response = HttpResponse(body, content_type="application/geo+json")
         response["Cache-Control"] = "private, no-cache"
         return response
@@ -122,7 +128,11 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         with tempfile.TemporaryDirectory() as folder:
             path = delivery.run_export(run=run, folder=Path(folder), kind=kind)
             # The open handle outlives the folder: the file is gone from disk when the answer has been sent.
-            return FileResponse(path.open("rb"), as_attachment=True, filename=path.name)
+            return FileResponse(
+                path.open("rb"),
+                as_attachment=True,
+                filename=f"{Path(run.scene.file_name).stem}_{run.year or 'undated'}{path.suffix}",
+            )
 
 
 class PatchFilter(django_filters.FilterSet):
@@ -142,8 +152,8 @@ class PatchViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     queryset = Patch.objects.none()
 
     def get_queryset(self) -> QuerySet[Patch]:
-        """Only what the user may see."""
-        return Patch.objects.visible_to(self.request.user)
+        """Only what the user may read figures of."""
+        return selectors.readable_patches(self.request.user)
 
 
 @extend_schema(
@@ -160,13 +170,13 @@ def run_tile(request: Request, run_id: UUID, z: int, x: int, y: int) -> HttpResp
         .filter(pk=run_id)
         .first()
     )
-    if run is None:
+    if run is None or z > tiles.DEEPEST:
         raise Http404
     require(request.user, Action.READ_IMAGE, run.scene.region, own=run.scene.uploader == request.user)
     wanted = request.query_params.get("classes")
     shown = frozenset(taxonomy.FOREGROUND_IDS)
     if wanted is not None:
-        shown &= {int(part) for part in wanted.split(",") if part.isdigit()}
+        shown &= {int(part) for part in wanted.split(",") if part.isdecimal() and len(part) < 4}
     return tiles.class_tile(request, run.class_sha256, file_path(run.class_sha256), z, x, y, shown)
 
 
@@ -175,12 +185,12 @@ def _bbox(text: str) -> tuple[float, float, float, float]:
         west, south, east, north = (float(part) for part in text.split(","))
     except ValueError:
         raise ValidationError({"bbox": ["west,south,east,north in degrees"]}) from None
-    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+    if not (west <= east and south <= north):  # also refuses NaN
         raise ValidationError({"bbox": ["west,south,east,north in degrees"]})
-    return west, south, east, north
+    return max(west, -180.0), max(south, -90.0), min(east, 180.0), min(north, 90.0)  # a map may show past the edge
 
 
 def _integer(text: str, name: str, low: int, high: int) -> int:
-    if not text.isdigit() or not low <= int(text) <= high:
+    if not text.isdecimal() or len(text) > 9 or not low <= int(text) <= high:
         raise ValidationError({name: [f"a whole number from {low} to {high}"]})
     return int(text)

@@ -26,7 +26,7 @@ from minegis.access.permissions import Action, require, signed_in
 class SceneFilter(django_filters.FilterSet):
     """Filters of the list."""
 
-    year = django_filters.NumberFilter(field_name="acquired_on__year")
+    year = django_filters.NumberFilter(field_name="acquired_on__year", min_value=1900, max_value=2100)
     region = django_filters.CharFilter(field_name="region__code", lookup_expr="startswith")
 
     class Meta:
@@ -93,7 +93,7 @@ class SceneViewSet(
 def scene_tile(request: Request, scene_id: UUID, z: int, x: int, y: int) -> HttpResponse:
     """A true-colour map tile; 404 for a scene the user may not see."""
     scene = Scene.objects.visible_to(request.user).exclude(cog_sha256="").filter(pk=scene_id).first()
-    if scene is None:
+    if scene is None or z > tiles.DEEPEST:
         raise Http404
     require(request.user, Action.READ_IMAGE, scene.region, own=scene.uploader == request.user)
     return tiles.image_tile(request, scene, file_path(scene.cog_sha256), z, x, y)

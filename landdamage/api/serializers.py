@@ -20,7 +20,7 @@ class SceneSerializer(serializers.ModelSerializer[Scene]):
     class Meta:
         model = Scene
         fields = (
-            "scene_id", "file_name", "sha256", "bytes", "state", "secrecy", "region", "uploader", "uploaded_at",
+            "scene_id", "file_name", "sha256", "bytes", "state", "region", "uploader", "uploaded_at",
             "ingest_job", "satellite", "sensor", "product_level", "acquired_on", "date_source", "bands", "dtype",
             "valid_bits", "width", "height", "gsd_m", "crs", "findings", "current_run",
         )  # fmt: skip
@@ -103,6 +103,7 @@ class MineAreaSerializer(serializers.Serializer[Any]):
     name_en = serializers.CharField(source="mine.name_en")
     excavation_cm2 = serializers.SerializerMethodField()
     occupation_cm2 = serializers.SerializerMethodField()
+    observed = serializers.BooleanField()
     damage_cm2 = serializers.IntegerField()
     change_cm2 = serializers.IntegerField(allow_null=True)
 
@@ -125,6 +126,7 @@ class OverviewSerializer(serializers.Serializer[Any]):
     damage_cm2 = serializers.IntegerField()
     damage_change_cm2 = serializers.IntegerField(allow_null=True)
     unassigned_cm2 = serializers.IntegerField()
+    elsewhere_cm2 = serializers.IntegerField()
     scenes = serializers.IntegerField()
     coverage_km2 = serializers.DecimalField(max_digits=18, decimal_places=2)
 

@@ -18,6 +18,7 @@ from landdamage.imagery.radiometry import Stretch
 from landdamage.models import Scene
 
 TILE = 256
+DEEPEST = 24  # zoom level of a pixel below a centimetre
 CACHE = "private, max-age=3600"
 
 

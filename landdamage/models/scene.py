@@ -38,19 +38,11 @@ class Scene(models.Model):
 
     USABLE = (State.READY, State.RESTRICTED)
 
-    class Secrecy(models.TextChoices):
-        """Who may ever see it."""
-
-        PUBLIC = "public", _("Public")
-        INTERNAL = "internal", _("Internal")
-        SECRET = "secret", _("Secret")
-
     scene_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     file_name = models.CharField(_("file name"), max_length=255)
     sha256 = models.CharField(_("SHA-256"), max_length=64, unique=True)
     bytes = models.BigIntegerField(_("bytes"))
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.CHECKING)
-    secrecy = models.CharField(_("secrecy"), max_length=10, choices=Secrecy.choices, default=Secrecy.INTERNAL)
     region = models.ForeignKey(
         Region, models.PROTECT, null=True, blank=True, related_name="scenes", verbose_name=_("region")
     )
@@ -71,7 +63,7 @@ class Scene(models.Model):
     acquired_on = models.DateField(_("acquired on"), null=True, blank=True)
     date_source = models.CharField(_("date source"), max_length=10, blank=True)
     bands = models.JSONField(_("bands"), default=list, blank=True)
-    dtype = models.CharField(_("data type"), max_length=12, blank=True)
+    dtype = models.CharField(_("data type"), max_length=20, blank=True)
     valid_bits = models.PositiveSmallIntegerField(_("significant bits"), null=True, blank=True)
     width = models.PositiveIntegerField(_("columns"), null=True, blank=True)
     height = models.PositiveIntegerField(_("rows"), null=True, blank=True)

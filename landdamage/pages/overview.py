@@ -54,7 +54,7 @@ def overview(request: PageRequest) -> HttpResponse:
     if not years:
         return render(request, "landdamage/overview_empty.html", context | {"waiting": selectors.waiting(request.user)})
     asked = request.GET.get("year", "")
-    year = int(asked) if asked.isdigit() and int(asked) in years else years[-1]
+    year = int(asked) if asked.isdecimal() and int(asked) in years else years[-1]
     figures = selectors.overview(request.user, year, region or None)
     mapped = [row for row in figures.classes if row.cm2]
     return render(

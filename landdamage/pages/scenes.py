@@ -25,7 +25,7 @@ class SceneFilter(django_filters.FilterSet):
 
     q = django_filters.CharFilter(field_name="file_name", lookup_expr="icontains")
     state = django_filters.ChoiceFilter(choices=Scene.State.choices)
-    year = django_filters.NumberFilter(field_name="acquired_on__year")
+    year = django_filters.NumberFilter(field_name="acquired_on__year", min_value=1900, max_value=2100)
     sort = django_filters.OrderingFilter(
         fields={
             "file_name": "name",

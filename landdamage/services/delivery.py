@@ -67,6 +67,6 @@ def run_export(*, run: InterpretationRun, folder: Path, kind: str) -> Path:
     frame = geopandas.GeoDataFrame(
         records, geometry=outlines, crs=units.CGCS2000_EPSG, columns=columns and [*columns, "geometry"]
     )
-    path = folder / f"{Path(run.scene.file_name).stem}_{run.year or 'undated'}.{kind}"
+    path = folder / f"patches.{kind}"  # a name from outside may be too long for a disk
     FORMATS[kind](frame, path)
     return path

@@ -68,8 +68,11 @@ def password() -> str:
     path = settings.STORAGE_ROOT.parent / "demo-password"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(9))
+        part = path.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
+        part.write_text(secrets.token_urlsafe(9))
+        part.replace(path)  # complete or not there at all
     return path.read_text().strip()
 
 

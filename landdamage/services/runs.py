@@ -92,6 +92,7 @@ def run_interpret(context: JobContext) -> None:
         "confidence_sha256": store.put(result.confidence_raster).sha256,
     }
     with context.publish():
+        Scene.objects.select_for_update().get(pk=scene.pk)  # two runs of one scene publish one after the other
         patches_replace(run=run, patches=result.patches)
         InterpretationRun.objects.filter(scene=scene, is_current=True).update(is_current=False)
         InterpretationRun.objects.filter(pk=run.pk).update(
@@ -154,8 +155,8 @@ _ASSIGN_SQL = """
 UPDATE landdamage_patch p SET
   mine_id = (
     SELECT m.mine_id FROM registry_mine m
-    WHERE ST_Intersects(m.influence_zone, p.geom)
-    ORDER BY coalesce(ST_Area(ST_Intersection(m.boundary, p.geom)), 0) DESC,
+    WHERE ST_Intersects(ST_MakeValid(m.influence_zone), p.geom)
+    ORDER BY coalesce(ST_Area(ST_Intersection(ST_MakeValid(m.boundary), p.geom)), 0) DESC,
              ST_Distance(coalesce(m.boundary, m.influence_zone), p.geom), m.code
     LIMIT 1),
   region_id = coalesce(
@@ -170,7 +171,16 @@ WHERE p.run_id = %(run)s
 
 def _zones(scene: Scene) -> shapely.Geometry | None:
     zones = Mine.objects.filter(influence_zone__intersects=scene.footprint).values_list("influence_zone", flat=True)
-    return shapely.union_all([shapely.from_wkb(bytes(zone.wkb)) for zone in zones]) if zones else None
+    return (
+        shapely.union_all([shapely.make_valid(shapely.from_wkb(bytes(zone.wkb))) for zone in zones]) if zones else None
+    )
+
+
+def run_job_retried(job: Job) -> None:
+    """A retried job puts its run back in the queue."""
+    InterpretationRun.objects.filter(pk=job.params["run_id"]).update(
+        state=InterpretationRun.State.QUEUED, finished_at=None
+    )
 
 
 def run_job_ended(job: Job) -> None:

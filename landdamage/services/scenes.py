@@ -22,8 +22,8 @@ from landdamage.models import Scene
 from landdamage.services.files import files
 from landdamage.services.runs import run_start
 from minegis.access.models import User
-from minegis.access.permissions import Action, require
-from minegis.errors import ConflictError, Finding, UploadError
+from minegis.access.permissions import Action, allowed, require
+from minegis.errors import AttemptLostError, ConflictError, Finding, JobError, UploadError
 from minegis.jobs.models import Job
 from minegis.jobs.runner import JobContext
 from minegis.jobs.services import job_submit
@@ -46,16 +46,17 @@ def scene_receive(*, upload: Upload) -> Scene:
     """
     require(upload.created_by, Action.UPLOAD_SCENE, upload.region)
     known = Scene.objects.select_for_update().filter(sha256=upload.sha256).first()
-    if known is not None and known.state != Scene.State.REJECTED:
-        # Somebody else's scene must not be betrayed by its number.
+    if known is not None:
         visible = Scene.objects.visible_to(upload.created_by).filter(pk=known.pk).exists()
-        raise UploadError("E-UPL-03", scene=known.pk if visible else "…")
+        if known.state != Scene.State.REJECTED or not visible:
+            # Somebody else's scene must neither be taken over nor be betrayed by its number.
+            raise UploadError("E-UPL-03", scene=known.pk if visible else "…")
     scene = known or Scene(sha256=upload.sha256)
     scene.file_name = upload.file_name
     scene.bytes = upload.length
     scene.state = Scene.State.CHECKING
     scene.region = upload.region
-    scene.uploader = upload.created_by
+    scene.uploader = scene.uploader or upload.created_by
     scene.upload = upload
     scene.findings = []
     scene.save()
@@ -73,6 +74,8 @@ def scene_receive(*, upload: Upload) -> Scene:
 def scene_ingest(context: JobContext) -> None:
     """The ingest job: keep the original, run every check, write the COG, publish, start the interpretation."""
     scene = Scene.objects.select_related("upload", "region", "uploader").get(pk=context.params["scene_id"])
+    if scene.ingest_job_id != context.job_id:  # the file was sent again meanwhile: the newer job has the say
+        raise AttemptLostError()
     context.progress("store", 0.0)
     original = _keep_original(scene)
     hints: dict[str, Any] = scene.upload.metadata if scene.upload else {}
@@ -128,7 +131,7 @@ def scene_ingest(context: JobContext) -> None:
             "stretch": display_stretch(cog, range(1, len(report.usable().bands) + 1)).as_lists(),
         }
         if scene.region is None:
-            changes["region"] = _region_of(changes["footprint"])
+            changes["region"] = _region_of(changes["footprint"], scene.uploader)
     with context.publish():
         Scene.objects.filter(pk=scene.pk).update(**changes)
         scene.refresh_from_db()
@@ -137,6 +140,17 @@ def scene_ingest(context: JobContext) -> None:
         context.result["state"] = scene.state
     if scene.upload:
         upload_path(scene.upload).unlink(missing_ok=True)
+
+
+def ingest_job_retried(job: Job) -> None:
+    """A retried ingest puts its scene back to be checked.
+
+    Raises:
+        JobError: E-JOB-01, the scene has moved on: it was sent again or is in use.
+    """
+    waiting = Scene.objects.filter(pk=job.params["scene_id"], ingest_job=job, state=Scene.State.REJECTED)
+    if not waiting.update(state=Scene.State.CHECKING, findings=[]):
+        raise JobError("E-JOB-01", state=job.state)
 
 
 def ingest_job_ended(job: Job) -> None:
@@ -157,11 +171,12 @@ def scene_delete(*, scene: Scene, user: User) -> None:
 
     Raises:
         ForbiddenError: the user may not delete this scene.
-        ConflictError: results stand on it.
+        ConflictError: results stand on it, or its checks are under way (cancel them first).
     """
     fresh = timezone.now() - scene.uploaded_at <= OWN_DELETE_WITHIN
     require(user, Action.DELETE_SCENE, scene.region, own=fresh and scene.uploader == user)
-    if scene.runs.exists():
+    scene = Scene.objects.select_for_update().get(pk=scene.pk)
+    if scene.state == Scene.State.CHECKING or scene.runs.exists():
         raise ConflictError()
     scene.delete()
 
@@ -176,7 +191,7 @@ def _keep_original(scene: Scene) -> Path:
 def _crs_name(meta: SceneMetadata) -> str:
     if meta.crs is None:
         return ""
-    name = CRS.from_user_input(meta.crs).name
+    name = CRS.from_user_input(meta.crs).name[:180]  # a name in the file is its maker's text
     return f"{name} (EPSG:{meta.epsg})" if meta.epsg else name
 
 
@@ -196,8 +211,9 @@ def _multi(wkb: bytes) -> MultiPolygon:
     return geometry if isinstance(geometry, MultiPolygon) else MultiPolygon(geometry, srid=SRID)
 
 
-def _region_of(footprint: MultiPolygon) -> Region | None:
-    """The smallest region that holds the middle of the footprint."""
-    holding = Region.objects.filter(geom__contains=footprint.point_on_surface)
+def _region_of(footprint: MultiPolygon, uploader: User | None) -> Region | None:
+    """The smallest present region that holds the middle of the footprint and that the uploader may upload into."""
+    inside = Region.objects.filter(geom__contains=footprint.point_on_surface, valid_to__isnull=True)
+    holding = [region for region in inside if uploader and allowed(uploader, Action.UPLOAD_SCENE, region)]
     order = list(Region.Level.values)
     return max(holding, key=lambda region: order.index(region.level), default=None)

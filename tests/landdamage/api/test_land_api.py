@@ -118,7 +118,9 @@ def test_patches_of_an_extent(api: Callable[..., APIClient], interpreted: Any) -
     west, south, east, north = interpreted.patches.get(class_code="water").geom.extent
     inside = client.get(f"{where}?bbox={west},{south},{east},{north}&zoom=17").json()["features"]
     assert {f["properties"]["class_code"] for f in inside} == {"water", "open_pit"}
-    for bad in ("bbox=1,2,3", "bbox=3,0,1,1", "bbox=a,b,c,d", "zoom=99"):
+    whole = client.get(f"{where}?bbox=-200,-95,200,95").json()
+    assert (len(whole["features"]), whole["truncated"]) == (3, False)
+    for bad in ("bbox=1,2,3", "bbox=3,0,1,1", "bbox=a,b,c,d", "bbox=nan,0,1,1", "zoom=99", "zoom=²"):
         answer = client.get(f"{where}?{bad}")
         assert (answer.status_code, answer.json()["code"]) == (400, "E-API-01")
 
@@ -143,6 +145,39 @@ def test_a_run_is_started_once_asked_and_refused_for_unknown_models(
     for name in ("no-such-model", "/etc/passwd.json", "../../x.json"):
         refused = client.post(where, {"model": name}, format="json")
         assert (refused.status_code, refused.json()["code"]) == (422, "E-MOD-01")
+
+
+@pytest.mark.parametrize("place", ["scenes/?year=99999", "scenes/?year=0", "areas/?year=²", "areas/?year=20222"])
+def test_impossible_years_are_named_not_crashed_on(api: Callable[..., APIClient], place: str, region: Any) -> None:
+    answer = api().get(f"/api/v1/{place}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "E-API-01")
+
+
+def test_tiles_deeper_than_any_pixel_do_not_exist(api: Callable[..., APIClient], interpreted: Any) -> None:
+    assert api().get(f"/api/v1/scenes/{interpreted.scene_id}/tiles/1500/0/0.webp").status_code == 404
+    assert api("reviewer").get(f"/api/v1/runs/{interpreted.pk}/tiles/25/0/0.png?classes=²").status_code == 404
+
+
+def test_a_long_chinese_name_is_exported(api: Callable[..., APIClient], interpreted: Any) -> None:
+    interpreted.scene.file_name = "矿" * 240 + ".tif"
+    interpreted.scene.save()
+    answer = api().get(f"/api/v1/runs/{interpreted.pk}/export/?as=csv")
+    assert answer.status_code == 200
+    assert b"".join(answer.streaming_content).decode("utf-8-sig").startswith("patch_id")
+
+
+def test_an_invalid_boundary_does_not_stop_interpretations(interpreted: Any) -> None:
+    from django.db import connection
+
+    from landdamage.services.runs import _ASSIGN_SQL
+    from minegis.registry.models import Mine
+
+    west, south, east, north = interpreted.scene.footprint.extent
+    bow = f"MULTIPOLYGON((({west} {south},{east} {north},{east} {south},{west} {north},{west} {south})))"
+    Mine.objects.filter(code="M1").update(boundary=bow, influence_zone=bow)
+    with connection.cursor() as cursor:
+        cursor.execute(_ASSIGN_SQL, {"run": interpreted.pk})
+    assert interpreted.patches.filter(mine__code="M1").exists()
 
 
 def test_a_scene_with_results_is_not_deleted(api: Callable[..., APIClient], interpreted: Any) -> None:

@@ -17,7 +17,7 @@ from rasterio.transform import from_origin
 from landdamage.models import InterpretationRun, Scene
 from landdamage.services.files import files
 from landdamage.services.scenes import scene_delete, scene_receive
-from minegis.errors import ForbiddenError, UploadError
+from minegis.errors import ConflictError, ForbiddenError, JobError, UploadError
 from minegis.jobs.models import Job
 from minegis.jobs.runner import run_job
 from minegis.uploads.models import Upload
@@ -118,6 +118,34 @@ def test_a_rejected_file_may_be_sent_again(send: Callable[..., Scene], make_user
     assert send(user, bands="BG").pk == scene.pk
 
 
+def test_a_rejected_scene_is_not_taken_over_by_somebody_else(
+    send: Callable[..., Scene], make_user: Any, regions: Any
+) -> None:
+    owner = make_user("uploader")
+    scene = send(owner, bands="BG")
+    work_off()
+    with pytest.raises(UploadError):
+        send(make_user("uploader"), bands="BG")
+    scene.refresh_from_db()
+    assert (scene.uploader, scene.state) == (owner, "rejected")
+
+
+def test_a_retried_check_puts_the_scene_back(send: Callable[..., Scene], make_user: Any, regions: Any) -> None:
+    from minegis.jobs.services import job_cancel, job_retry
+
+    scene = send(make_user("interpreter"))
+    job_cancel(job=scene.ingest_job)
+    job_retry(job=scene.ingest_job)
+    scene.refresh_from_db()
+    assert scene.state == "checking"
+    work_off()
+    scene.refresh_from_db()
+    assert scene.is_usable
+    Job.objects.filter(pk=scene.ingest_job_id).update(state="failed")
+    with pytest.raises(JobError):  # the scene is in use: checking it again would publish it twice
+        job_retry(job=scene.ingest_job)
+
+
 def test_who_may_not_upload_makes_no_scene(send: Callable[..., Scene], make_user: Any, regions: Any) -> None:
     with pytest.raises(ForbiddenError):
         send(make_user("analyst"))
@@ -129,6 +157,9 @@ def test_an_uploader_takes_back_a_scene_within_a_day_only(
 ) -> None:
     user = make_user("uploader")
     old, fresh = send(user, seed=2), send(user, seed=3)
+    with pytest.raises(ConflictError):
+        scene_delete(scene=fresh, user=user)  # its checks are under way
+    Scene.objects.update(state=Scene.State.REJECTED)
     Scene.objects.filter(pk=old.pk).update(uploaded_at=timezone.now() - timedelta(hours=25))
     old.refresh_from_db()
     scene_delete(scene=fresh, user=user)
