@@ -85,13 +85,18 @@ def table(result: dict[str, Any]) -> str:
         )
     low, high = result["miou_foreground_95"]
     kinds = ", ".join(f"{kind} {error:+.1%}" for kind, error in result["area_error"].items() if error is not None)
+    worst = ", ".join(
+        f"{kind} {max((e[kind] for e in result['area_error_per_scene'].values() if e[kind] is not None), key=abs):+.1%}"
+        for kind, error in result["area_error"].items()
+        if error is not None
+    )
     lines += [
         "",
         f"Foreground mIoU {result['miou_foreground']:.3f} "
         f"(95 % over {result['regions']} regions: {low:.3f}-{high:.3f}), "
         f"with background {result['miou_with_background']:.3f}, overall accuracy {result['overall_accuracy']:.3f}, "
         f"kappa {result['kappa']:.3f}.",
-        f"Area found against true: {kinds}.",
+        f"Area found against true: {kinds}. Largest error in one scene: {worst}.",
     ]
     return "\n".join(lines)
 

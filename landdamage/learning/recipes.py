@@ -110,7 +110,7 @@ RECIPES = MappingProxyType(
             load=_simulated,
             sampling=Sampling(gsd_range_m=(1.0, 4.0), droppable=(3,), turn=False),
             stages=(Stage(0.75, 256, 8), Stage(1.0, 512, 4)),
-            steps=6000,
+            steps=1500,
             trained_on="simulated mining districts only (landdamage.simulation)",
             limits="never saw a real image; real scenes at 2 m are outside what is known",
         ),
