@@ -129,6 +129,7 @@ class Overview:
     """What the first page shows for one year and region."""
 
     year: int
+    compared_with: int | None
     kinds: list[KindRow]
     classes: list[AreaRow]
     mines: list[MineRow]
@@ -191,6 +192,11 @@ def _area_rows(sums: YearSums) -> list[AreaRow]:
         for c in taxonomy.CLASSES
         if c.id
     ]
+
+
+def empty_areas() -> list[AreaRow]:
+    """The classes without figures, for people who may see an image but not its areas."""
+    return _area_rows(YearSums())
 
 
 def run_areas(run: InterpretationRun) -> list[AreaRow]:
@@ -319,7 +325,7 @@ def overview(user: type_user, year: int, region_code: str | None = None) -> Over
     Changes are against the latest earlier year that shows some of the same ground, and on that common ground only.
     """
     now, cover = year_sums(user, year, region_code), _cover(user, year, region_code)
-    here, before, common = _comparison(user, year, region_code, cover, now)
+    compared_with, here, before, common = _comparison(user, year, region_code, cover, now)
     mines = Mine.objects.visible_to(user).select_related("region")
     scenes = Scene.objects.visible_to(user).filter(runs__in=counted_runs(user).filter(year=year))
     if region_code:
@@ -345,6 +351,7 @@ def overview(user: type_user, year: int, region_code: str | None = None) -> Over
 
     return Overview(
         year=year,
+        compared_with=compared_with,
         kinds=[
             KindRow(taxonomy.DAMAGE_KIND_BY_CODE[kind], now.by_kind.get(kind, 0), change_of(kind))
             for kind in DAMAGE_ORDER
@@ -365,15 +372,15 @@ def overview(user: type_user, year: int, region_code: str | None = None) -> Over
 
 def _comparison(
     user: type_user, year: int, region_code: str | None, cover: GEOSGeometry | None, now: YearSums
-) -> tuple[YearSums | None, YearSums | None, GEOSGeometry | None]:
-    """This year and the latest comparable earlier one on their common ground, and that ground; None without one."""
+) -> tuple[int | None, YearSums | None, YearSums | None, GEOSGeometry | None]:
+    """The latest comparable earlier year, both years' sums on their common ground, and that ground; None without."""
     if cover is None:
-        return None, None, None
+        return None, None, None, None
     for earlier in reversed([y for y in years(user) if y < year]):
         past = _cover(user, earlier, region_code)
         common = None if past is None else cover.intersection(past)
         if common is None or not common.area:
             continue
         here = now if common.covers(cover) else year_sums(user, year, region_code, common)
-        return here, year_sums(user, earlier, region_code, common), common
-    return None, None, None
+        return earlier, here, year_sums(user, earlier, region_code, common), common
+    return None, None, None, None

@@ -64,7 +64,7 @@ def overview(request: PageRequest) -> HttpResponse:
         | {
             "year": year,
             "figures": figures,
-            "earlier": max((y for y in years if y < year), default=None),
+            "earlier": figures.compared_with,
             "mapped_cm2": sum(row.cm2 for row in mapped),
             "patches": sum(row.patches for row in mapped),
             "bars": year_bars(request, years, region),

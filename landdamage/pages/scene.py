@@ -42,17 +42,20 @@ def scene(request: PageRequest, scene_id: UUID) -> HttpResponse:
     run = _shown_run(request, runs)
     own = found.uploader_id == request.user.pk
     images = allowed(request.user, "image.read", found.region, own=own)
-    areas = selectors.run_areas(run) if run else []
+    figures = allowed(request.user, "statistics.read", found.region)
+    areas = (selectors.run_areas(run) if figures else selectors.empty_areas()) if run else []
     context = {
         "scene": found,
         "row": SceneRow(found),
         "runs": runs,
         "run": run,
         "areas": areas,
+        "figures": figures,
         "total_cm2": sum(row.cm2 for row in areas),
         "total_patches": sum(row.patches for row in areas),
-        "kinds": [(taxonomy.DAMAGE_KIND_BY_CODE[k], cm2) for k, cm2 in _damage(run)],
+        "kinds": [(taxonomy.DAMAGE_KIND_BY_CODE[k], cm2) for k, cm2 in _damage(run)] if figures else [],
         "images": images,
+        "hatched": [c for c in taxonomy.ALL_CLASSES if c.hatch != "none"],
         "may_start": found.is_usable and allowed(request.user, "run.start", found.region),
         "may_export": run is not None and allowed(request.user, "vectors.export", found.region),
         "models": sorted(available().values(), key=lambda card: card.gsd_m),
