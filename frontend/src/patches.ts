@@ -16,6 +16,7 @@ export interface PatchProperties {
 
 export interface ClassStyle {
   id: number;
+  code: string;
   name: string;
   colour: string;
   hatch: string;
@@ -78,26 +79,32 @@ export class PatchLayer {
       pane: this.pane,
       renderer: this.renderer,
       style: (feature) => this.style(feature as PatchFeature),
-      onEachFeature: (feature, layer) => layer.bindPopup(() => this.popup(feature.properties as PatchProperties), { maxWidth: 260 }),
+      // The popup belongs to the map: it must outlive the polygons, which are fetched anew when it moves the view.
+      onEachFeature: (feature, layer) =>
+        layer.on("click", (event: L.LeafletMouseEvent) => {
+          const content = this.describe(feature.properties as PatchProperties);
+          L.popup({ maxWidth: 320 }).setLatLng(event.latlng).setContent(content).openOn(this.map);
+        }),
     } as L.GeoJSONOptions).addTo(this.map);
   }
 
   // Without a threshold the class raster below paints the areas and a polygon adds outline and hatch only.
   private style(feature: PatchFeature): L.PathOptions {
     const look = this.classes.get(feature.properties.class_code);
-    const hatch = look && look.hatch !== "none" ? `url(#hatch-${look.hatch})` : null;
+    const hatched = look !== undefined && look.hatch !== "none";
     const filled = this.least > 0;
+    const hatch = hatched ? `url(#${filled ? "filled" : "hatch"}-${look.code})` : null;
     return {
       className: "patch",
       color: look?.colour ?? "#000",
       weight: 1,
       fill: true,
-      fillColor: filled ? (look?.colour ?? "#000") : (hatch ?? "#fff"),
+      fillColor: hatch ?? (filled ? (look?.colour ?? "#000") : "#fff"),
       fillOpacity: filled || hatch ? 1 : 0,
     };
   }
 
-  private popup(p: PatchProperties): HTMLElement {
+  private describe(p: PatchProperties): HTMLElement {
     const look = this.classes.get(p.class_code);
     const box = document.createElement("div");
     box.className = "patch-popup";

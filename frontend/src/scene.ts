@@ -11,7 +11,7 @@ interface SceneData {
   run: string | null;
   bounds: Bounds;
   gsd: number;
-  classes: (ClassStyle & { code: string })[];
+  classes: ClassStyle[];
   kinds: Record<string, string>;
   origins: Record<string, string>;
 }
