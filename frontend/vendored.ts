@@ -1,5 +1,5 @@
 // Vendored as they are: the kit's style sheet, and a sprite of the icons that pages use, taken from one set.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Plugin } from "vite";
 
@@ -14,11 +14,23 @@ const NAMES = [
 
 const read = (path: string) => readFileSync(fileURLToPath(new URL(`node_modules/${path}`, import.meta.url)), "utf8");
 
-/** Emits minegis/tabler.css and minegis/icons.svg, one symbol per icon. */
+// Packages that end up in the build beside those the bundler reports: styles, icons and what the worker imports.
+const ALSO = ["@noble/hashes", "@tabler/icons", "bootstrap", "leaflet"];
+
+/** The licence of a package with its name and version, as its terms ask to be kept with copies. */
+function licence(name: string): string {
+  const about = JSON.parse(read(`${name}/package.json`)) as { version: string; license: string };
+  const folder = fileURLToPath(new URL(`node_modules/${name}`, import.meta.url));
+  const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+  if (!file) throw new Error(`${name} has no licence file`);
+  return `${name} ${about.version} (${about.license})\n\n${read(`${name}/${file}`).trim()}\n`;
+}
+
+/** Emits minegis/tabler.css, minegis/icons.svg (one symbol per icon) and LICENSES.txt of everything built in. */
 export function vendored(): Plugin {
   return {
     name: "vendored",
-    generateBundle() {
+    generateBundle(_options, bundle) {
       const kit = read("@tabler/core/dist/css/tabler.min.css").replace(/\/\*# sourceMappingURL=.*?\*\//, "");
       this.emitFile({ type: "asset", fileName: "minegis/tabler.css", source: kit });
       const symbols = NAMES.map((name) => {
@@ -29,6 +41,11 @@ export function vendored(): Plugin {
       });
       const source = `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("\n")}</svg>\n`;
       this.emitFile({ type: "asset", fileName: "minegis/icons.svg", source });
+      const modules = Object.values(bundle).flatMap((part) => (part.type === "chunk" ? part.moduleIds : []));
+      const used = modules.map((id) => id.match(/.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//)?.[1]).filter((name) => name !== undefined);
+      const texts = [...new Set([...used, ...ALSO])].sort().map(licence);
+      const rule = `\n${"-".repeat(100)}\n\n`; // @tabler/core (MIT) carries its notice at the top of tabler.css
+      this.emitFile({ type: "asset", fileName: "minegis/LICENSES.txt", source: texts.join(rule) });
     },
   };
 }
