@@ -14,6 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import get_language
+from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
@@ -73,6 +74,20 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     response.data = body
     response.content_type = PROBLEM_JSON
     return response
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's ``handler404``, for addresses no view answers: a problem body under /api/, else the page."""
+    if request.path.startswith("/api/"):
+        return JsonResponse(problem("E-API-04", 404), status=404, content_type=PROBLEM_JSON)
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's ``handler500``, for failures outside the views: a problem body under /api/, else the page."""
+    if request.path.startswith("/api/"):
+        return JsonResponse(problem("E-API-09", 500), status=500, content_type=PROBLEM_JSON)
+    return defaults.server_error(request)
 
 
 class ProblemMiddleware:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote
@@ -45,7 +44,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_AGE = 12 * 3600
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_SSL_REDIRECT = HTTPS and env.bool("SSL_REDIRECT", default=True)
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 # Nothing is ever loaded from another host; inline style attributes are allowed because Leaflet positions its panes so.
 CONTENT_SECURITY_POLICY = {
@@ -213,6 +213,8 @@ MONITORED_BOUNDS = tuple(env.list("MONITORED_BOUNDS", cast=float, default=[73.4,
 # People
 # ---------------------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "access.User"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "minegis.access.backend.RoleBackend"]
+ADMIN_MAY_SEE = ["registry", "uploads", "jobs", "landdamage"]  # applications whose records administrators may look at
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
@@ -220,11 +222,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
-PASSWORD_HASHERS = (
-    ["django.contrib.auth.hashers.MD5PasswordHasher"]  # tests sign in a thousand times
-    if "pytest" in sys.modules
-    else ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
-)
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Languages. Clock: UTC in the database, Beijing time on the screen.
@@ -279,6 +277,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.ScopedRateThrottle"],
     "DEFAULT_THROTTLE_RATES": {"login": "20/min"},
+    "NUM_PROXIES": 1 if BEHIND_PROXY else 0,  # how much of X-Forwarded-For is not the client's own invention
     "EXCEPTION_HANDLER": "minegis.problems.exception_handler",
     "PAGE_SIZE": 50,
 }

@@ -13,9 +13,14 @@ if TYPE_CHECKING:
 
 
 def region_prefix(code: str) -> str:
-    """The part of a GB/T 2260 code that all subordinate regions share: 650000 -> 65, 652300 -> 6523."""
-    pairs = [code[i : i + 2] for i in range(0, len(code), 2)]
-    while len(pairs) > 1 and pairs[-1] in ("00", "0", "000"):
+    """The part of a GB/T 2260 code that all subordinate regions share: 650000 -> 65, 652300 -> 6523.
+
+    A township's nine digits end in three of its own (652301100), of which none is padding.
+    """
+    if len(code) == 9 and code[6:] != "000":
+        return code
+    pairs = [code[i : i + 2] for i in range(0, len(code[:6]), 2)]
+    while len(pairs) > 1 and pairs[-1] == "00":
         pairs.pop()
     return "".join(pairs)
 

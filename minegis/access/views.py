@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
 from django.conf import settings
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.decorators import method_decorator
 from django.utils.translation import check_for_language
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
+from rest_framework.throttling import SimpleRateThrottle
 
 from minegis.access.models import User
+from minegis.errors import MineGISError
 
 
 def remember_language(response: HttpResponse, code: str) -> None:
@@ -26,7 +32,29 @@ def remember_language(response: HttpResponse, code: str) -> None:
     )
 
 
-@method_decorator(login_not_required, name="dispatch")
+class LoginThrottle(SimpleRateThrottle):
+    """Attempts to sign in per address; pages and the token door share one count."""
+
+    scope = "login"
+
+    def get_cache_key(self, request: Any, view: Any) -> str:
+        """The key ``ScopedRateThrottle`` uses for strangers; who is signed in already may not guess faster."""
+        return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
+
+
+def slow_guessing(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Refuse passwords that come too often from one address, with E-API-07."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method == "POST" and not LoginThrottle().allow_request(request, view):  # type: ignore[arg-type]
+            raise MineGISError("E-API-07")
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+@method_decorator([login_not_required, slow_guessing], name="dispatch")
 class LoginView(auth_views.LoginView):
     """Sign in; the language a person chose once comes along."""
 

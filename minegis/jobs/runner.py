@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -13,9 +15,8 @@ from uuid import UUID
 
 from celery.worker import state as worker_state
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.utils.module_loading import import_string
-from kombu.exceptions import OperationalError as BrokerError
 
 from minegis.errors import AttemptLostError, JobCancelledError, JobError, MineGISError
 from minegis.jobs import services
@@ -23,6 +24,7 @@ from minegis.jobs.models import Job
 
 log = logging.getLogger(__name__)
 REPORT_EVERY_S = 1.0  # progress reaches the row at most this often
+DISK_FULL_BYTES = 64 * 2**20  # with less left, a file that could not be written says "disk full"
 
 
 class JobContext:
@@ -99,19 +101,27 @@ class JobContext:
     def heartbeat(self) -> Iterator[None]:
         """Renew the lease from a second thread, so that one long call into native code does not lose the job.
 
+        After ``settings.LONGEST_JOB_SECONDS`` it stops renewing: an attempt that hangs loses its job at last.
         The thread reaps as well: with every worker busy nobody would take the reaper's message from the queue.
         """
         over = threading.Event()
+        deadline = time.monotonic() + settings.LONGEST_JOB_SECONDS
 
         def beat() -> None:
+            renewing = True
             while not over.wait(settings.JOB_LEASE_SECONDS / 4):
                 try:
-                    self._beat()  # waits while the row is held by a publication
-                    services.job_reap()
-                except (DatabaseError, BrokerError):
-                    log.exception("job %s: the heartbeat did not reach the database or the broker", self.job_id)
-                finally:
-                    connection.close()
+                    try:
+                        if renewing and time.monotonic() >= deadline:
+                            renewing = False
+                            log.error("job %s: attempt %d takes too long; not renewed", self.job_id, self.attempt)
+                        if renewing:
+                            self._beat()  # waits while the row is held by a publication
+                        services.job_reap()
+                    finally:
+                        connection.close()
+                except Exception:  # without this thread the job is lost, and the next beat may succeed
+                    log.exception("job %s: a heartbeat failed", self.job_id)
 
         thread = threading.Thread(target=beat, name=f"heartbeat-{self.job_id}", daemon=True)
         thread.start()
@@ -159,8 +169,25 @@ def _call_handler(job: Job, context: JobContext) -> None:
         # torch's own out-of-memory error is recognised by name: the platform does not import torch.
         if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
             _fail(context, JobError("E-JOB-06"))
+        elif _disk_full(error):
+            _fail(context, JobError("E-UPL-04", free=f"{_free_bytes() / 2**20:.0f} MiB"))
         else:
             _fail(context, JobError("E-JOB-05", value=type(error).__name__))
+
+
+def _disk_full(error: Exception) -> bool:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    # GDAL hides the system's reason for a failed write; its errors are known by their package.
+    from_gdal = type(error).__module__.partition(".")[0] in ("rasterio", "pyogrio")
+    return (isinstance(error, OSError) or from_gdal) and _free_bytes() < DISK_FULL_BYTES
+
+
+def _free_bytes() -> int:
+    root = Path(settings.STORAGE_ROOT)
+    while not root.exists():
+        root = root.parent
+    return shutil.disk_usage(root).free
 
 
 def _fail(context: JobContext, error: MineGISError) -> None:

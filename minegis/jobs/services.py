@@ -190,6 +190,7 @@ def job_release(*, job_id: UUID, attempt_id: UUID) -> None:
         else:
             job.attempts -= 1
             _requeue(job)
+            _send_on_commit(job)
 
 
 def job_cancel(*, job: Job) -> Job:
@@ -226,6 +227,7 @@ def job_retry(*, job: Job) -> Job:
         locked.stage, locked.progress, locked.worker = "", 0.0, ""
         locked.error_code, locked.error_values = "", {}
         _requeue(locked)
+        _send_on_commit(locked)
         _call_hook(locked, "on_retry")
         return locked
 
@@ -236,10 +238,14 @@ def job_reap() -> int:
     A running job whose lease ran out goes back to the queue, or ends: as cancelled if that was asked for, as failed
     (E-JOB-02) if its attempts are used up. A job that has long been queued while its queue is empty lost its message.
 
+    After the first message the broker did not take, rows are still put right but nothing more is sent: every attempt
+    takes seconds, and the worker that reaps has a lease of its own to renew. A later call sends the rest.
+
     Returns:
         Number of jobs that were touched.
     """
     touched = 0
+    broker = True
     expired = Q(state=Job.State.RUNNING, lease_until__lte=Now())
     for job_id in Job.objects.filter(expired).values_list("pk", flat=True):
         with transaction.atomic():
@@ -254,6 +260,10 @@ def job_reap() -> int:
                 _end(job, Job.State.FAILED, "E-JOB-02", {"value": job.attempts})
             else:
                 _requeue(job)
+        if job.state == Job.State.QUEUED and broker:
+            broker = _send(job)
+    if not broker:
+        return touched
     stale = Q(sent_at__isnull=True) | Q(sent_at__lte=Now() - LOST_MESSAGE_AFTER)
     waiting: dict[str, int] = {}
     for job in Job.objects.filter(stale, state=Job.State.QUEUED):
@@ -262,7 +272,8 @@ def job_reap() -> int:
         if waiting[job.queue] == 0 and Job.objects.filter(pk=job.pk, state=Job.State.QUEUED).update(sent_at=Now()):
             touched += 1
             log.warning("job %s: its message was lost; sent again", job.pk)
-            _send(job)
+            if not _send(job):
+                break
     return touched
 
 
@@ -295,7 +306,6 @@ def _lock_attempt(job_id: UUID, attempt_id: UUID) -> Job:
 def _requeue(job: Job) -> None:
     job.state, job.attempt_id, job.lease_until, job.sent_at = Job.State.QUEUED, None, None, _now()
     job.save()
-    _send_on_commit(job)
 
 
 def _end(job: Job, state: Job.State, code: str = "", values: dict[str, Any] | None = None) -> None:
@@ -319,11 +329,14 @@ def _send_on_commit(job: Job) -> None:
     transaction.on_commit(lambda: _send(job))
 
 
-def _send(job: Job) -> None:
+def _send(job: Job) -> bool:
+    """Whether the broker took the message."""
     try:
         current_app.send_task(RUN_TASK, args=[str(job.pk)], queue=job.queue, retry=False)
     except OperationalError as error:
         log.error("job %s: the broker is away (%s); the reaper will send it again", job.pk, error)
+        return False
+    return True
 
 
 def _messages_waiting(queue: str) -> int:

@@ -11,6 +11,7 @@ import errno
 import hashlib
 import logging
 import os
+import re
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, Protocol
@@ -174,14 +175,18 @@ def uploads_expire() -> int:
             upload_resume(upload=upload)
         except MineGISError as error:
             log.warning("upload %s: %s", upload.pk, error)
+            expired += error.code == "E-UPL-08" and _give_up(upload)
+        except Exception:  # one upload's trouble is not the others'
+            log.exception("upload %s: could not be finished", upload.pk)
     for upload in Upload.objects.filter(state__in=OPEN_STATES, offset__lt=F("length"), expires_at__lte=now):
         try:
             _close(upload, Upload.State.EXPIRED)
-        except UploadError as error:
-            if error.code != "E-UPL-10":
-                raise
-        else:
             expired += 1
+        except UploadError as error:
+            log.warning("upload %s: %s", upload.pk, error)
+            expired += error.code == "E-UPL-08" and _give_up(upload)
+        except Exception:
+            log.exception("upload %s: could not be expired", upload.pk)
     _sweep(now - timedelta(hours=settings.UPLOAD_EXPIRY_HOURS))
     return expired
 
@@ -292,13 +297,24 @@ def _close(upload: Upload, state: Upload.State) -> None:
         storage.remove(upload.pk)
 
 
+def _give_up(upload: Upload) -> bool:
+    """Expire a row whose file is gone, unless somebody closed it meanwhile."""
+    return bool(Upload.objects.filter(pk=upload.pk, state__in=OPEN_STATES).update(state=Upload.State.EXPIRED))
+
+
 def _sweep(before: datetime) -> None:
-    """Remove old files whose upload is over or was never recorded."""
+    """Remove old files whose upload is over or was never recorded; what was taken over is the receiver's to remove."""
     folder = Path(settings.STORAGE_ROOT) / "quarantine"
     if not folder.is_dir():
         return
+    needed = (*OPEN_STATES, Upload.State.CONSUMED)
     for path in folder.iterdir():
-        if path.stat().st_mtime < before.timestamp():
-            still_open = Upload.objects.filter(pk=UUID(hex=path.name), state__in=OPEN_STATES).exists()
-            if not still_open:
-                path.unlink(missing_ok=True)
+        if not re.fullmatch("[0-9a-f]{32}", path.name):
+            continue  # not ours
+        try:
+            if path.stat().st_mtime >= before.timestamp():
+                continue
+            if not Upload.objects.filter(pk=UUID(hex=path.name), state__in=needed).exists():
+                path.unlink()
+        except OSError as error:  # such as a file its receiver removed this moment
+            log.warning("upload file %s: %s", path.name, error)

@@ -41,3 +41,11 @@ def test_production_for_others_needs_secure_cookies() -> None:
 
 def test_a_private_instance_on_loopback_runs_without_tls() -> None:
     assert load(SECRET_KEY=STRONG).stdout.split() == ["False", "False"]
+
+
+def test_importing_pytest_does_not_weaken_passwords() -> None:
+    command = [sys.executable, "-c", "import pytest; from minegis import settings as s; print(s.PASSWORD_HASHERS)"]
+    environment = {"PATH": os.environ["PATH"], "SECRET_KEY": STRONG}
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert "PBKDF2" in result.stdout
+    assert "MD5" not in result.stdout

@@ -24,7 +24,14 @@ def test_every_action_has_a_row_and_every_row_known_roles():
 
 @pytest.mark.parametrize(
     ("code", "prefix"),
-    [("650000", "65"), ("652300", "6523"), ("652302", "652302"), ("652302001", "652302001"), ("652302000", "652302")],
+    [
+        ("650000", "65"),
+        ("652300", "6523"),
+        ("652302", "652302"),
+        ("652302001", "652302001"),
+        ("652302000", "652302"),
+        ("652301100", "652301100"),
+    ],
 )
 def test_a_code_without_its_zeros_is_the_prefix_of_all_below(code, prefix):
     assert region_prefix(code) == prefix

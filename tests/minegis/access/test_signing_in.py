@@ -106,3 +106,29 @@ def test_the_administration_site_opens_for_staff(client_for, make_user, regions)
     ):
         assert client_for(boss).get(f"/admin/{path}").status_code == 200, path
     assert client_for(make_user("admin")).get("/admin/").status_code == 302
+
+
+@pytest.mark.parametrize("door", ["/login/", "/admin/login/"])
+def test_guessing_on_a_page_is_slowed_down_whatever_address_it_claims(user, client_for, door):
+    client = client_for(None)
+    for number in range(20):
+        guess = {"username": "li", "password": str(number)}
+        assert client.post(door, guess, headers={"X-Forwarded-For": f"10.0.0.{number}"}).status_code == 200
+    answer = client.post(door, {"username": "li", "password": PASSWORD}, headers={"X-Forwarded-For": "10.0.1.1"})
+    assert answer.status_code == 429
+    assert "E-API-07" in answer.content.decode()
+    assert post(client, username="li", password=PASSWORD).status_code == 429, "the token door counts with it"
+    assert client.get(door).status_code == 200
+
+
+def test_behind_a_proxy_the_address_is_the_one_the_proxy_saw(user, client_for, settings):
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}
+    codes = [
+        client_for(None)
+        .post("/login/", {"username": "li", "password": "x"}, headers={"X-Forwarded-For": f"10.0.0.{n}, 198.51.100.7"})
+        .status_code
+        for n in range(21)
+    ]
+    assert codes == [200] * 20 + [429]
+    other = {"X-Forwarded-For": "10.0.0.1, 198.51.100.8"}
+    assert client_for(None).post("/login/", {"username": "li", "password": "x"}, headers=other).status_code == 200

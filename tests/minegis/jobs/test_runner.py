@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from celery import Celery
 
+from minegis.celery import app
 from minegis.errors import AttemptLostError, JobCancelledError
 from minegis.jobs import runner, services
 from minegis.jobs.models import Job
@@ -114,3 +117,63 @@ def test_a_handler_that_publishes_and_then_fails_has_succeeded(settings, context
     runner.run_job(context.job_id, "test")
     assert row(context).state == "succeeded"
     assert time.monotonic() - started < 5
+
+
+def test_an_attempt_that_hangs_too_long_loses_its_job(context, settings, wait_until, caplog):
+    settings.JOB_LEASE_SECONDS, settings.LONGEST_JOB_SECONDS = 1, 0
+    Job.objects.filter(pk=context.job_id).update(lease_until=services._now() + timedelta(seconds=1))
+    with context.heartbeat():
+        wait_until(lambda: row(context).state == "queued")
+    assert caplog.text.count("takes too long") == 1
+    with pytest.raises(AttemptLostError):
+        context.progress("still here", 0.5)
+
+
+def test_the_heartbeat_survives_what_it_meets(context, settings, wait_until, caplog):
+    """A hook of a dead job that raises something no driver would; the beats after it still renew the lease."""
+    dead = services.job_submit(kind="echo", params={}, created_by=None)
+    services.job_claim(job_id=dead.pk, worker="dead")
+    Job.objects.filter(pk=dead.pk).update(lease_until=services._now(), attempts=3)
+    settings.JOB_KINDS = {"echo": {"queue": "cpu", "on_end": "tests.fixtures.handlers.broken"}}
+    settings.JOB_LEASE_SECONDS = 1
+    first = row(context).heartbeat_at
+    with context.heartbeat():
+        wait_until(lambda: caplog.text.count("a heartbeat failed") >= 2)
+        wait_until(lambda: (row(context).heartbeat_at - first).total_seconds() > 1.5)
+    assert row(context).state == "running"
+
+
+def test_without_a_broker_the_reaper_waits_for_it_once(context, caplog):
+    jobs = [context.job_id]
+    for _ in range(2):
+        job = services.job_submit(kind="echo", params={}, created_by=None)
+        services.job_claim(job_id=job.pk, worker="dead")
+        jobs.append(job.pk)
+    Job.objects.update(lease_until=services._now())
+    nowhere = Celery("nowhere", broker="redis+socket:///nowhere/redis.sock", set_as_current=False)
+    nowhere.conf.broker_connection_timeout = 0.1
+    nowhere.set_current()
+    try:
+        assert services.job_reap() == 3
+    finally:
+        app.set_current()
+    assert set(Job.objects.filter(pk__in=jobs).values_list("state", flat=True)) == {"queued"}
+    assert caplog.text.count("the broker is away") == 1
+
+
+@pytest.mark.parametrize(("spare", "code"), [(2**60, "E-UPL-04"), (0, "E-JOB-05")])
+def test_gdal_failing_to_write_on_a_full_disk_says_so(context, settings, monkeypatch, spare, code):
+    monkeypatch.setattr(runner, "DISK_FULL_BYTES", spare)
+    assert _end_of("write_to_full_gdal", context, settings) == code
+
+
+def test_a_full_disk_says_so(context, settings):
+    assert _end_of("write_to_full_disk", context, settings) == "E-UPL-04"
+
+
+def _end_of(handler: str, context: JobContext, settings: Any) -> str:
+    settings.JOB_KINDS = {"echo": {"handler": f"tests.fixtures.handlers.{handler}", "queue": "cpu"}}
+    Job.objects.filter(pk=context.job_id).update(state="queued", attempt_id=None, lease_until=None)
+    runner.run_job(context.job_id, "test")
+    assert row(context).state == "failed"
+    return row(context).error_code

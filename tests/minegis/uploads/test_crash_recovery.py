@@ -103,3 +103,39 @@ def test_old_files_without_an_open_upload_are_swept(tus, url, upload):
         os.utime(path, (0, 0))
     services.uploads_expire()
     assert [path.name for path in stray.parent.iterdir()] == [upload.pk.hex]
+
+
+@pytest.mark.parametrize("received", [0, len(BODY)])
+def test_an_upload_whose_file_is_gone_expires_and_the_others_go_on(tus, url, upload, received):
+    other = Upload.objects.get(pk=tus.create(len(BODY))["Location"].rstrip("/").rpartition("/")[2])
+    Upload.objects.update(expires_at=services.timezone.now())
+    Upload.objects.filter(pk=upload.pk).update(offset=received)
+    storage.remove(upload.pk)
+    assert services.uploads_expire() == 2
+    assert set(Upload.objects.filter(pk__in=[upload.pk, other.pk]).values_list("state", flat=True)) == {"expired"}
+    assert services.uploads_expire() == 0
+
+
+def test_a_receiver_with_a_bug_does_not_stop_the_housekeeping(tus, url, upload, settings):
+    settings.UPLOAD_COMPLETED = "tests.fixtures.handlers.crash"
+    tus.client.raise_request_exception = False
+    assert tus.patch(url, 0, BODY).status_code == 500
+    idle = Upload.objects.get(pk=tus.create(len(BODY))["Location"].rstrip("/").rpartition("/")[2])
+    Upload.objects.update(expires_at=services.timezone.now())
+    assert services.uploads_expire() == 1
+    upload.refresh_from_db()
+    idle.refresh_from_db()
+    assert (upload.state, idle.state) == ("complete", "expired")
+
+
+def test_the_sweep_leaves_what_a_receiver_took_over_and_what_is_not_its_own(tus, url, upload):
+    import os
+
+    assert tus.patch(url, 0, BODY)["Upload-Result"]
+    folder = services.upload_path(upload).parent
+    (folder / "lost+found").mkdir()
+    (folder / "notes.txt").write_text("put here by an administrator")
+    for path in folder.iterdir():
+        os.utime(path, (0, 0))
+    services.uploads_expire()
+    assert {path.name for path in folder.iterdir()} == {upload.pk.hex, "lost+found", "notes.txt"}
