@@ -19,7 +19,9 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError  # some GDAL errors reach Python as this, which has no public name
 from rasterio.enums import ColorInterp, Resampling
+from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.transform import from_origin
 from rasterio.vrt import WarpedVRT
@@ -73,21 +75,20 @@ def write_cog(
 
     Raises:
         SceneError: the scene was rejected (its first error), or E-FMT-02 a block cannot be decoded.
+        OSError: the COG or a work file cannot be written, for example because the disk is full.
         JobCancelledError: ``should_stop`` said so; nothing is left behind.
     """
     metadata = report.usable()
     dst = Path(dst)
     with _work_files(dst) as (flat, square, part), open_raster(src) as source:
-        try:
+        with _own_files():
             with rasterio.Env(GDAL_CACHEMAX=_row_cache(metadata)):
                 _copy_flat(source, flat, metadata, report.valid_share == 1.0, _stage(progress, should_stop, 0.0, 0.5))
-        except READ_ERRORS:
-            raise SceneError("E-FMT-02", row=0) from None
-        ready = flat
-        if not is_north_up_square(metadata.transform):
-            _make_square(flat, square, _stage(progress, should_stop, 0.5, 0.6))
-            ready = square
-        _pack(ready, part, _stage(progress, should_stop, 0.6, 1.0))
+            ready = flat
+            if not is_north_up_square(metadata.transform):
+                _make_square(flat, square, _stage(progress, should_stop, 0.5, 0.6))
+                ready = square
+            _pack(ready, part, _stage(progress, should_stop, 0.6, 1.0))
         with part.open("rb") as stream:
             os.fsync(stream.fileno())
         part.replace(dst)
@@ -112,6 +113,24 @@ def _work_files(dst: Path) -> Iterator[tuple[Path, Path, Path]]:
     finally:
         for file in files:
             file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _original(row: int = 0) -> Iterator[None]:
+    """Reading the original: what fails here is the image's fault."""
+    try:
+        yield
+    except READ_ERRORS:
+        raise SceneError("E-FMT-02", row=row) from None
+
+
+@contextmanager
+def _own_files() -> Iterator[None]:
+    """Writing work files and reading them back: what fails here is the disk's fault."""
+    try:
+        yield
+    except (RasterioError, CPLE_BaseError) as error:
+        raise OSError(f"the image could not be stored: {error}") from error
 
 
 def _stage(progress: Progress, should_stop: Callable[[], bool], start: float, end: float) -> Progress:
@@ -147,11 +166,13 @@ def _profile(metadata: SceneMetadata, **changes: Any) -> dict[str, Any]:
 
 def _copy_flat(source: DatasetReader, flat: Path, metadata: SceneMetadata, all_valid: bool, progress: Progress) -> None:
     """Data bands, zeros where invalid, mask, names and percentiles, as an unpacked tiled GeoTIFF."""
-    stretch = measured_stretch(source, metadata.band_indexes, mask=metadata.has_mask)
+    with _original():
+        stretch = measured_stretch(source, metadata.band_indexes, mask=metadata.has_mask)
     moments = _Moments(len(metadata.bands))
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK="YES"), rasterio.open(flat, "w", **_profile(metadata)) as out:
         for window in block_windows(source, _STRIP_PIXELS):
-            pixels, valid = read_pixels(source, metadata.band_indexes, window, mask=metadata.has_mask)
+            with _original(window.row_off):
+                pixels, valid = read_pixels(source, metadata.band_indexes, window, mask=metadata.has_mask)
             pixels = pixels.astype(out.dtypes[0], copy=False)
             pixels[:, ~valid] = 0
             out.write(pixels, window=window)

@@ -1,7 +1,12 @@
-"""Real images go through the command with the shipped models, whatever they are: a result or a coded error."""
+"""Real images go through the command with the shipped models, whatever they are: a result or a coded error.
+
+``MINEGIS_ALL_SCENES=1`` takes every image of the collections instead of a sample.
+"""
 
 from __future__ import annotations
 
+import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +15,25 @@ import rasterio
 import torch
 
 from landdamage.interpretation import cli
+from landdamage.taxonomy import CLASSES
 
-pytestmark = pytest.mark.data
+pytestmark = [pytest.mark.data, pytest.mark.timeout(1500)]
+
+EVERY = 1 if os.environ.get("MINEGIS_ALL_SCENES") else 10
+AWKWARD = Path(__file__).parents[1] / "imagery" / "awkward.csv"
+
+
+def interpret(path: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, list[str]]:
+    """Exit status, standard output and the lines of standard error that name a fault."""
+    torch.set_num_threads(1)
+    status = cli.main([str(path), "--lang", "en", "--device", "cpu", *arguments])
+    out, err = capsys.readouterr()
+    lines = [line.rsplit("\r", 1)[-1] for line in err.splitlines()]
+    return status, out, [line for line in lines if line.startswith(("error ", "warning "))]
+
+
+def codes(lines: list[str], kind: str) -> list[str]:
+    return [line.split()[1].rstrip(":") for line in lines if line.startswith(kind)]
 
 
 @pytest.mark.parametrize(
@@ -22,10 +44,11 @@ pytestmark = pytest.mark.data
         "landsat_pucallpa/2020.tif",
     ],
 )
-def test_a_real_scene_is_interpreted(shared_data: Path, tmp_path: Path, name: str) -> None:
-    torch.set_num_threads(1)
+def test_the_class_raster_lies_on_the_image(
+    shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
     scene = shared_data / "land" / name
-    assert cli.main([str(scene), "--raster", str(tmp_path / "classes.tif")]) == 0
+    assert interpret(scene, capsys, "--raster", str(tmp_path / "classes.tif"))[0] == 0
     with rasterio.open(scene) as image, rasterio.open(tmp_path / "classes.tif") as classes:
         assert (classes.shape, classes.bounds) == (image.shape, image.bounds)
         pixels, found = image.read(), classes.read(1)
@@ -33,16 +56,29 @@ def test_a_real_scene_is_interpreted(shared_data: Path, tmp_path: Path, name: st
     assert len(np.unique(found)) > 2
 
 
-def test_awkward_files_give_a_result_or_a_coded_error(shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    torch.set_num_threads(1)
-    folder = shared_data / "land" / "awkward"
-    files = [
-        path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix not in (".txt", ".csv", ".md")
-    ]
-    statuses = {}
+@pytest.mark.parametrize(
+    ("folder", "every", "count"),
+    [("naip_dates", 1, 4), ("landsat_pucallpa", 1, 5), ("tailings_s2/images", EVERY, len(range(0, 90, EVERY)))],
+)
+def test_every_real_scene_ends_in_an_area_table(
+    shared_data: Path, capsys: pytest.CaptureFixture[str], folder: str, every: int, count: int
+) -> None:
+    files = sorted((shared_data / "land" / folder).glob("*.tif"))[::every]
+    assert len(files) == count
     for path in files:
-        statuses[path.name] = cli.main([str(path), "--lang", "en", "--device", "cpu"])
-        if statuses[path.name]:
-            assert "error E-" in capsys.readouterr().err, path
-    assert set(statuses.values()) == {0, cli.FAILED}
-    assert statuses["RGB.byte.tif"] == 0
+        status, out, faults = interpret(path, capsys)
+        assert status == 0, (path.name, faults)
+        assert all(c.en in out for c in CLASSES if c.id), path.name
+        assert "Damage in all" in out, path.name
+
+
+def test_awkward_files_end_as_their_table_says(shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with AWKWARD.open(newline="") as stream:
+        table = list(csv.DictReader(stream))
+    assert {row["state"] for row in table} == {"restricted", "rejected"}
+    for row in table:
+        status, out, faults = interpret(shared_data / "land" / "awkward" / row["file"], capsys)
+        assert codes(faults, "error") == row["errors"].split(), row["file"]
+        warnings = codes(faults, "warning")
+        assert warnings[: len(row["warnings"].split())] == row["warnings"].split(), row["file"]
+        assert (status, "Damage in all" in out) == ((cli.FAILED, False) if row["errors"] else (0, True)), row["file"]
