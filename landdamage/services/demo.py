@@ -121,7 +121,8 @@ def register(folder: Path) -> Region:
         if created or not user.check_password(password()):
             user.set_password(password())
             user.save()
-        Membership.objects.get_or_create(user=user, role=role, region=region)
+        # Accounts belong to no region, so only an administrator of all regions manages them.
+        Membership.objects.get_or_create(user=user, role=role, region=None if role == Role.ADMIN else region)
     return region
 
 

@@ -158,6 +158,9 @@ def ingest_job_ended(job: Job) -> None:
     if job.state in (Job.State.FAILED, Job.State.CANCELLED):
         code = job.error_code or "E-JOB-04"
         finding = Finding(code, values=job.error_values).as_dict()
+        scene = Scene.objects.select_related("upload").filter(pk=job.params["scene_id"]).first()
+        if scene and scene.upload and scene.sha256 in files():
+            upload_path(scene.upload).unlink(missing_ok=True)  # the stored original serves a retry
         Scene.objects.filter(pk=job.params["scene_id"], state=Scene.State.CHECKING).update(
             state=Scene.State.REJECTED, findings=[finding]
         )
@@ -178,6 +181,8 @@ def scene_delete(*, scene: Scene, user: User) -> None:
     scene = Scene.objects.select_for_update().get(pk=scene.pk)
     if scene.state == Scene.State.CHECKING or scene.runs.exists():
         raise ConflictError()
+    if scene.upload:
+        upload_path(scene.upload).unlink(missing_ok=True)
     scene.delete()
 
 
