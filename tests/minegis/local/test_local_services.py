@@ -20,6 +20,7 @@ from minegis.local.place import SOCKET_PATH_LIMIT
 from minegis.local.process import identify
 
 ROOT = Path(__file__).resolve().parents[3]
+OWN = ("DATABASE_URL", "REDIS_URL", "MINEGIS_STORAGE", "SECRET_KEY")  # set while the suite runs
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 
 
@@ -34,7 +35,7 @@ class Clone:
 
     def command(self, *arguments: str, **env: str) -> str:
         """Run a command without site-packages; returns what it printed."""
-        inherited = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL", "MINEGIS_STORAGE")}
+        inherited = {k: v for k, v in os.environ.items() if k not in OWN}
         done = subprocess.run(
             [sys.executable, "-S", "-m", "minegis.local", *arguments],
             cwd=self.folder, env=inherited | env, capture_output=True, text=True, timeout=120, check=False,
