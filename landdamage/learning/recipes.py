@@ -127,8 +127,8 @@ RECIPES = MappingProxyType(
             start_from="se-cot-dl-mnv2-2m",
             trained_on="tailings_s2: Sentinel-2 scenes of mines, seven classes outlined by eye, split by overlap "
             "group; started from the weights of se-cot-dl-mnv2-2m (simulation)",
-            limits="finds vegetation, living areas and tailings; does not find open pits, stockpiles, industrial squares "
-            "and small waters (validation IoU below 0.05); labels outlined by eye, never checked in the field",
+            limits="finds vegetation, living areas and tailings; does not find open pits, stockpiles, industrial "
+            "squares and small waters (validation IoU below 0.05); labels outlined by eye, never checked in the field",
         ),
     }
 )

@@ -13,18 +13,17 @@ from landdamage.learning.scenes import Scene
 GSD_M = 10.0
 
 
-def load_scenes(folder: Path, labels: Path | None = None) -> dict[str, list[Scene]]:
+def load_scenes(folder: Path) -> dict[str, list[Scene]]:
     """Scenes by split (``train``, ``val``), bands B, G, R.
 
     Args:
-        folder: holds ``scenes.csv`` (scene, group, split, ...) and ``images/img_NNN.tif``.
-        labels: folder of ``img_NNN.tif`` label rasters (255 = unsure); default ``folder/labels7``.
+        folder: holds ``scenes.csv`` (scene, group, split, ...), ``images/img_NNN.tif`` and their label rasters
+            ``labels7/img_NNN.tif`` (255 = unsure).
 
     Raises:
         FileNotFoundError: the folder is not that set.
         ValueError: a group lies in two splits.
     """
-    labels = labels or folder / "labels7"
     with (folder / "scenes.csv").open(encoding="utf-8", newline="") as table:
         rows = list(csv.DictReader(table))
     split_of: dict[str, str] = {}
@@ -36,7 +35,7 @@ def load_scenes(folder: Path, labels: Path | None = None) -> dict[str, list[Scen
         name = f"img_{row['scene']}.tif"
         with rasterio.open(folder / "images" / name) as image:
             pixels = image.read()
-        with rasterio.open(labels / name) as mask:
+        with rasterio.open(folder / "labels7" / name) as mask:
             truth = mask.read(1)
         valid = (pixels > 0).all(axis=0)
         splits[row["split"]].append(
