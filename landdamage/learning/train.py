@@ -157,8 +157,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def default_data() -> Path:
-    """``land`` in ``$MINEGIS_DATA``, else in ``shared/data`` beside the clone."""
-    return Path(os.environ.get("MINEGIS_DATA", ROOT.parent / "shared" / "data")) / "land"
+    """``land`` in ``$MINEGIS_DATA``, else in ``var/data``."""
+    return Path(os.environ.get("MINEGIS_DATA", ROOT / "var" / "data")) / "land"
 
 
 if __name__ == "__main__":
