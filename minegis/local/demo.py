@@ -33,7 +33,7 @@ def manage(services: Services, *arguments: str, quiet: bool = True) -> None:
         LocalError: it failed; carries its output when ``quiet``.
     """
     command = [str(venv.python(services.place)), "manage.py", *arguments]
-    env = environment(services) | {"LOG_LEVEL": os.environ.get("LOG_LEVEL") or "WARNING"}
+    env = environment(services) | {"LOG_LEVEL": os.environ.get("LOG_LEVEL") or "WARNING", "PYTHONUNBUFFERED": "1"}
     done = subprocess.run(command, cwd=services.place.root, env=env, capture_output=quiet, text=True, check=False)
     if done.returncode:
         shown = f":\n{done.stdout}{done.stderr}" if quiet else ""
