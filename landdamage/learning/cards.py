@@ -47,7 +47,7 @@ def card(
     train_groups: int,
 ) -> dict[str, Any]:
     """The JSON card without the weights' hash, which :func:`minegis.training.checkpoint.save` adds."""
-    low, high = recipe.sampling.gsd_range_m
+    low, high = recipe.gsd_range_m
     return {
         "name": recipe.model,
         "version": VERSION,

@@ -39,6 +39,7 @@ class Recipe:
         model: name of the weights.
         bands: order of the input.
         gsd_m: sampling distance of the training scenes.
+        gsd_range_m: where it may be used without a warning; narrower than what was shown where areas were found to drift.
         load: (folders) -> training scenes, validation scenes.
         sampling: how tiles are drawn.
         stages: small tiles first (many different ones), the inference tile last.
@@ -58,6 +59,7 @@ class Recipe:
     model: str
     bands: tuple[str, ...]
     gsd_m: float
+    gsd_range_m: tuple[float, float]
     load: LoadSets
     sampling: Sampling
     stages: tuple[Stage, ...]
@@ -107,6 +109,7 @@ RECIPES = MappingProxyType(
             bands=("B", "G", "R", "N"),
             optional_bands=("N",),
             gsd_m=2.0,
+            gsd_range_m=(1.0, 3.0),
             load=_simulated,
             sampling=Sampling(gsd_range_m=(1.0, 4.0), droppable=(3,), turn=False),
             stages=(Stage(0.75, 256, 8), Stage(1.0, 512, 4)),
@@ -118,6 +121,7 @@ RECIPES = MappingProxyType(
             model="se-cot-dl-mnv2-10m",
             bands=("B", "G", "R"),
             gsd_m=10.0,
+            gsd_range_m=(6.0, 20.0),
             load=_sentinel,
             sampling=Sampling(gsd_range_m=(6.0, 20.0), native_share=0.5, class_share=0.6),
             stages=(Stage(1.0, 256, 8),),

@@ -17,7 +17,7 @@ def test_weights_are_those_of_card_and_recipe(recipe) -> None:  # type: ignore[n
     network, card = evaluate.load_network(weights)
     assert weights.stat().st_size <= 20e6
     assert (card["bands"], card["optional_bands"]) == (list(recipe.bands), list(recipe.optional_bands))
-    assert card["gsd_range_m"] == list(recipe.sampling.gsd_range_m)
+    assert card["gsd_range_m"] == list(recipe.gsd_range_m)
     assert (card["tile"], card["limits"]) == (recipe.tile, recipe.limits)
     assert not network.training
     assert network.state_dict().keys() == build(recipe.network, recipe.backbone, len(recipe.bands)).state_dict().keys()
