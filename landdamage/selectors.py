@@ -176,7 +176,7 @@ def readable_patches(user: type_user) -> models.QuerySet[Patch]:
 
 def years(user: type_user) -> list[int]:
     """Years with a current result whose figures the user may read, oldest first."""
-    return sorted(set(counted_runs(user).filter(year__isnull=False).values_list("year", flat=True)))
+    return sorted({year for year in counted_runs(user).values_list("year", flat=True) if year is not None})
 
 
 def _area_rows(sums: YearSums) -> list[AreaRow]:

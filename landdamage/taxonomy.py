@@ -68,7 +68,7 @@ CLASSES: tuple[LandClass, ...] = (
         "#009E73",
         "none",
         "01",
-        help_zh="浅绿至深绿,绒状纹理",
+        help_zh="浅绿至深绿，绒状纹理",
         help_en="Light to dark green, velvety texture",
     ),
     LandClass(
@@ -79,7 +79,7 @@ CLASSES: tuple[LandClass, ...] = (
         "#0072B2",
         "none",
         "02",
-        help_zh="蓝至墨绿,形状不定;采坑积水属挖损",
+        help_zh="蓝至墨绿，形状不定；采坑积水属挖损",
         help_en="Blue to dark green, any shape; pit water is excavation",
     ),
     LandClass(
@@ -101,7 +101,7 @@ CLASSES: tuple[LandClass, ...] = (
         "#CC79A7",
         "occupation",
         "04",
-        help_zh="矩形布局,混凝土地面,蓝色或亮灰屋顶",
+        help_zh="矩形布局，混凝土地面，蓝色或亮灰屋顶",
         help_en="Rectangular layout, concrete, blue or bright grey roofs",
     ),
     LandClass(
@@ -113,7 +113,7 @@ CLASSES: tuple[LandClass, ...] = (
         "occupation",
         "05",
         "dots",
-        help_zh="隆起,圆形、椭圆或扇形,灰色",
+        help_zh="隆起，圆形、椭圆或扇形，灰色",
         help_en="Raised, round, elliptic or fan-shaped, grey",
     ),
     LandClass(
@@ -125,7 +125,7 @@ CLASSES: tuple[LandClass, ...] = (
         "occupation",
         "06",
         "diagonal",
-        help_zh="坝体平直,水色浅淡至自然",
+        help_zh="坝体平直，水色浅淡至自然",
         help_en="Straight dam line, pale to natural water tone",
     ),
     LandClass(
@@ -136,7 +136,7 @@ CLASSES: tuple[LandClass, ...] = (
         "#D55E00",
         "excavation",
         "07",
-        help_zh="负地形,有台阶,边界明亮不规则",
+        help_zh="负地形，有台阶，边界明亮不规则",
         help_en="Negative relief, benches, bright irregular outline",
     ),
 )

@@ -34,7 +34,7 @@ def _table() -> dict[str, Entry]:
         # Upload
         "E-UPL-01": e(
             460,
-            "文件上传不完整,校验值不一致,请重新上传",
+            "文件上传不完整，校验值不一致，请重新上传",
             "Upload incomplete (checksum differs); upload again",
             "检查网络后重新发送该分块或整个文件",
             "Check the link, then send the chunk or the file again",
@@ -52,7 +52,7 @@ def _table() -> dict[str, Entry]:
         ),
         "E-UPL-04": e(
             507,
-            "磁盘空间不足(需要 {need},剩余 {free})",
+            "磁盘空间不足(需要 {need}，剩余 {free})",
             "Not enough disk space (needs {need}, {free} left)",
             "请联系管理员清理存储",
             "Ask the administrator to free storage",
@@ -66,7 +66,7 @@ def _table() -> dict[str, Entry]:
         ),
         "E-UPL-06": e(
             409,
-            "上传偏移量不一致(服务器 {expected},请求 {found})",
+            "上传偏移量不一致(服务器 {expected}，请求 {found})",
             "Upload offset differs (server {expected}, request {found})",
             "先用 HEAD 查询偏移量再续传",
             "Ask the server for its offset with HEAD, then resume from there",
@@ -87,7 +87,7 @@ def _table() -> dict[str, Entry]:
         ),
         "E-UPL-09": e(
             412,
-            "不支持的 tus 协议版本或请求头缺失:{value}",
+            "不支持的 tus 协议版本或请求头缺失：{value}",
             "Unsupported tus version or missing header: {value}",
             "请使用 tus 1.0.0 客户端",
             "Use a tus 1.0.0 client",
@@ -101,18 +101,18 @@ def _table() -> dict[str, Entry]:
         ),
         "E-UPL-11": e(
             400,
-            "上传请求头有误:{value}",
+            "上传请求头有误：{value}",
             "Malformed upload header: {value}",
             "请使用 tus 1.0.0 客户端",
             "Use a tus 1.0.0 client",
         ),
         # Archives
         "E-ARC-01": e(
-            422, "压缩包已损坏,无法解压", "Archive is damaged", "请重新打包后上传", "Pack it again and upload"
+            422, "压缩包已损坏，无法解压", "Archive is damaged", "请重新打包后上传", "Pack it again and upload"
         ),
         "E-ARC-02": e(
             422,
-            "压缩包内含不安全路径或链接,已拒绝",
+            "压缩包内含不安全路径或链接，已拒绝",
             "Archive has unsafe paths or links; refused",
             "打包时不要包含绝对路径、上级目录或链接",
             "Pack without absolute paths, parent folders or links",
@@ -133,13 +133,13 @@ def _table() -> dict[str, Entry]:
         ),
         "E-ARC-05": e(
             422,
-            "缺少 xml / rpb 文件:{value}",
+            "缺少 xml / rpb 文件：{value}",
             "Missing xml / rpb: {value}",
             "请补齐后上传",
             "Add the file and upload again",
         ),
         "E-ARC-06": e(
-            422, "压缩包加密,请提供未加密文件", "Archive is encrypted", "请提供未加密文件", "Send it unencrypted"
+            422, "压缩包加密，请提供未加密文件", "Archive is encrypted", "请提供未加密文件", "Send it unencrypted"
         ),
         # Format
         "E-FMT-01": e(
@@ -151,21 +151,21 @@ def _table() -> dict[str, Entry]:
         ),
         "E-FMT-02": e(
             422,
-            "影像文件损坏,在第 {row} 行读取失败",
+            "影像文件损坏，在第 {row} 行读取失败",
             "Image is corrupt (read failed at row {row})",
             "请重新拷贝或重新下载原始文件",
             "Copy or download the original again",
         ),
         "E-FMT-03": e(
             415,
-            "不支持 ECW/MrSID,请转为 GeoTIFF",
+            "不支持 ECW/MrSID，请转为 GeoTIFF",
             "ECW/MrSID not supported; convert to GeoTIFF",
             "在生产软件中导出为 GeoTIFF",
             "Export to GeoTIFF in the software that made it",
         ),
         "E-FMT-04": e(
             422,
-            "扩展名与内容不符(名为 {name},实为 {value})",
+            "扩展名与内容不符(名为 {name}，实为 {value})",
             "Extension does not match content ({name} is really {value})",
             "请改正扩展名或重新导出",
             "Correct the extension or export again",
@@ -179,21 +179,21 @@ def _table() -> dict[str, Entry]:
         ),
         "E-FMT-06": e(
             413,
-            "影像过大({value} 像元,上限 {limit})",
+            "影像过大({value} 像元，上限 {limit})",
             "Image too large ({value} pixels, limit {limit})",
             "请分幅后上传",
             "Split the image and upload the parts",
         ),
         "E-FMT-07": e(
             413,
-            "文件声明的数据量({value})远超文件本身({size}),已拒绝",
+            "文件声明的数据量({value})远超文件本身({size})，已拒绝",
             "Declares {value} of pixels in a file of {size}; refused as a decompression bomb",
             "请检查文件来源或重新导出",
             "Check where the file comes from or export it again",
         ),
         "E-FMT-08": e(
             422,
-            "影像引用了其他文件({value}),已拒绝",
+            "影像引用了其他文件({value})，已拒绝",
             "The image points to other files ({value}); refused",
             "请导出为单一的 GeoTIFF",
             "Export it as one self-contained GeoTIFF",
@@ -201,23 +201,23 @@ def _table() -> dict[str, Entry]:
         # Georeference
         "E-GEO-01": e(
             422,
-            "影像没有坐标系,请选择坐标系",
+            "影像没有坐标系，请选择坐标系",
             "No coordinate system; choose one",
-            "上传时选择坐标系(如 EPSG:4538),或导出时带上坐标系",
+            "上传时选择坐标系(如 EPSG:4538)，或导出时带上坐标系",
             "Choose it on upload (e.g. EPSG:4538) or export the image with its coordinate system",
         ),
         "E-GEO-02": e(
             422,
-            "L1A 原始影像未正射校正,不能直接解译",
+            "L1A 原始影像未正射校正，不能直接解译",
             "L1A is not orthorectified; cannot be interpreted",
             "请先用 RPC 与 DEM 做正射校正",
             "Orthorectify it with RPC and a DEM first",
         ),
         "E-GEO-03": e(
             422,
-            "影像范围不在监测区域内(中心 {value}),请检查坐标系或带号",
+            "影像范围不在监测区域内(中心 {value})，请检查坐标系或带号",
             "Extent is outside the monitored region (centre {value}); check CRS or zone",
-            "若确属域外影像,可忽略此提示",
+            "若确属域外影像，可忽略此提示",
             "Ignore this if the image really lies elsewhere",
             w,
         ),
@@ -230,11 +230,11 @@ def _table() -> dict[str, Entry]:
             w,
         ),
         "E-GEO-05": e(
-            422, "影像有旋转或非正方形像元,将重采样", "Rotated or non-square pixels; will be resampled", "", "", w
+            422, "影像有旋转或非正方形像元，将重采样", "Rotated or non-square pixels; will be resampled", "", "", w
         ),
         "E-GEO-06": e(
             422,
-            "与参考影像套合误差 {value} 像元,超过限差",
+            "与参考影像套合误差 {value} 像元，超过限差",
             "Misregistration of {value} px exceeds the limit",
             "请重新配准",
             "Register the image again",
@@ -242,7 +242,7 @@ def _table() -> dict[str, Entry]:
         "E-GEO-07": e(422, "与监测区没有重叠", "No overlap with the monitoring area", "", "", w),
         "E-GEO-08": e(
             422,
-            "影像位于经纬度 (0, 0) 附近,未写入真实位置",
+            "影像位于经纬度 (0, 0) 附近，未写入真实位置",
             "The image lies at 0°, 0°: its position was never set",
             "请检查导出时的坐标",
             "Check the coordinates it was exported with",
@@ -257,7 +257,7 @@ def _table() -> dict[str, Entry]:
         "E-CRS-02": e(422, "疑似 X/Y 坐标颠倒", "X and Y seem swapped", "请核对坐标次序", "Check the axis order"),
         "E-CRS-03": e(
             422,
-            "六位横坐标且无带号,无法确定中央经线",
+            "六位横坐标且无带号，无法确定中央经线",
             "6-digit easting without zone; central meridian unknown",
             "请选择中央经线",
             "Choose the central meridian",
@@ -271,7 +271,7 @@ def _table() -> dict[str, Entry]:
         ),
         "E-CRS-05": e(
             422,
-            "独立/地方坐标系,不能使用({value})",
+            "独立/地方坐标系，不能使用({value})",
             "Local or foreign-body CRS cannot be used ({value})",
             "请转换为 CGCS2000",
             "Convert it to CGCS2000",
@@ -280,12 +280,12 @@ def _table() -> dict[str, Entry]:
             422, "经纬度数值超界({value})", "Degrees out of range ({value})", "请核对坐标系", "Check the CRS"
         ),
         "E-CRS-07": e(
-            422, "疑似互联网地图偏移(约 260–280 m),请核实", "Looks shifted like an online map (260–280 m)", "", "", w
+            422, "疑似互联网地图偏移(约 260–280 m)，请核实", "Looks shifted like an online map (260–280 m)", "", "", w
         ),
         # Radiometry
         "E-RAD-01": e(
             422,
-            "波段数为 {value},至少需要 3 个波段",
+            "波段数为 {value}，至少需要 3 个波段",
             "Only {value} band(s); at least 3 needed",
             "单波段影像仅供存档",
             "A single-band image can only be archived",
@@ -303,15 +303,15 @@ def _table() -> dict[str, Entry]:
         "E-RAD-04": e(422, "有效像元仅占 {value}%", "Only {value}% valid pixels", "", "", w),
         "E-RAD-05": e(
             422,
-            "无法判断波段顺序,请指定",
+            "无法判断波段顺序，请指定",
             "Band order unknown; please choose",
-            "上传时或用 --bands 指定,如 B,G,R,N",
+            "上传时或用 --bands 指定，如 B,G,R,N",
             "Name it on upload or with --bands, e.g. B,G,R,N",
             w,
         ),
         "E-RAD-06": e(
             422,
-            "影像已拉伸为 8 位,仅供目视",
+            "影像已拉伸为 8 位，仅供目视",
             "Already 8-bit stretched; visual use only",
             "解译结果须谨慎使用",
             "Use the interpretation with care",
@@ -319,7 +319,7 @@ def _table() -> dict[str, Entry]:
         ),
         "E-RAD-07": e(
             422,
-            "缺少波段 {value},以均值代替",
+            "缺少波段 {value}，以均值代替",
             "Band {value} is missing; its mean is used instead",
             "精度未经验证",
             "Accuracy is not known for this case",
@@ -329,7 +329,7 @@ def _table() -> dict[str, Entry]:
             422,
             "指定的波段({value})与影像波段数 {count} 不符",
             "The bands given ({value}) do not fit the image's {count}",
-            "每个波段给出一个名称,如 B,G,R,N",
+            "每个波段给出一个名称，如 B,G,R,N",
             "Name every band once, e.g. B,G,R,N",
         ),
         # Quality
@@ -345,7 +345,7 @@ def _table() -> dict[str, Entry]:
         ),
         "E-QUA-04": e(
             422,
-            "不在 5–10 月({value}),结果须谨慎",
+            "不在 5–10 月({value})，结果须谨慎",
             "Outside May-October ({value}); use the result with care",
             "",
             "",
@@ -357,16 +357,16 @@ def _table() -> dict[str, Entry]:
         ),
         # Vectors
         "E-VEC-01": e(422, "缺少 .shx 或 .dbf 文件", ".shx or .dbf part is missing"),
-        "E-VEC-02": e(422, "属性编码无法识别,请选择 UTF-8 或 GBK", "Attribute encoding unknown; choose UTF-8 or GBK"),
+        "E-VEC-02": e(422, "属性编码无法识别，请选择 UTF-8 或 GBK", "Attribute encoding unknown; choose UTF-8 or GBK"),
         "E-VEC-03": e(422, "第 {value} 个图斑自相交", "Polygon no. {value} intersects itself"),
         "E-VEC-04": e(422, "第 {value} 个图斑为空", "Polygon no. {value} is empty"),
-        "E-VEC-05": e(422, "缺少必填字段:{value}", "Required field missing: {value}"),
-        "E-VEC-06": e(422, "图斑重叠,共 {value} m²", "Polygons overlap, {value} m² in all"),
+        "E-VEC-05": e(422, "缺少必填字段：{value}", "Required field missing: {value}"),
+        "E-VEC-06": e(422, "图斑重叠，共 {value} m²", "Polygons overlap, {value} m² in all"),
         "E-VEC-07": e(422, "几何类型不是面", "Geometry is not polygonal"),
         "E-VEC-08": e(422, "文件中没有记录", "The file has no records"),
         "E-VEC-09": e(
             422,
-            "字段名编码损坏(中文字段名被截断),请改用英文字段名",
+            "字段名编码损坏(中文字段名被截断)，请改用英文字段名",
             "A column name is cut in mid-character; use ASCII names",
         ),
         # Model choice
@@ -374,7 +374,7 @@ def _table() -> dict[str, Entry]:
             422,
             "找不到模型 {value}",
             "No model named {value}",
-            "用 --model 指定已有模型:{known}",
+            "用 --model 指定已有模型：{known}",
             "Choose one of: {known}",
         ),
         "E-MOD-02": e(
@@ -401,7 +401,7 @@ def _table() -> dict[str, Entry]:
         ),
         "E-MOD-05": e(
             422,
-            "影像比模型精细,已按 {value} m 解译",
+            "影像比模型精细，已按 {value} m 解译",
             "The image is finer than the model; interpreted at {value} m",
             severity=w,
         ),
@@ -414,12 +414,12 @@ def _table() -> dict[str, Entry]:
             "Check that the folder exists and can be written to",
         ),
         # Jobs
-        "E-JOB-01": e(409, "任务当前状态为 {state},不能执行此操作", "The job is {state}; this cannot be done now"),
+        "E-JOB-01": e(409, "任务当前状态为 {state}，不能执行此操作", "The job is {state}; this cannot be done now"),
         "E-JOB-02": e(
             500,
             "任务尝试 {value} 次仍未完成(工作进程多次中断)",
             "The job did not finish in {value} attempts (its worker died each time)",
-            "可能内存不足,请联系管理员",
+            "可能内存不足，请联系管理员",
             "Memory may be short; ask the administrator",
         ),
         "E-JOB-03": e(409, "该任务已由另一工作进程接管", "Another worker has taken over this job"),
@@ -433,9 +433,9 @@ def _table() -> dict[str, Entry]:
         ),
         "E-JOB-06": e(
             500,
-            "内存不足,任务无法完成",
+            "内存不足，任务无法完成",
             "The job ran out of memory",
-            "请分幅后重试,或联系管理员增加内存",
+            "请分幅后重试，或联系管理员增加内存",
             "Split the image and try again, or ask the administrator for more memory",
         ),
         "E-JOB-07": e(422, "没有名为 {value} 的任务类型", "No job kind named {value}"),
@@ -461,7 +461,7 @@ def _table() -> dict[str, Entry]:
             404, "没有找到", "Not found", "可能已删除或不在您的辖区", "It may be deleted or outside your region"
         ),
         "E-API-05": e(405, "不支持的请求方法", "Method not allowed"),
-        "E-API-06": e(409, "内容已被他人修改,请刷新后重试", "Somebody changed this meanwhile; reload and try again"),
+        "E-API-06": e(409, "内容已被他人修改，请刷新后重试", "Somebody changed this meanwhile; reload and try again"),
         "E-API-07": e(429, "请求过于频繁", "Too many requests", "稍候再试", "Try again in a moment"),
         "E-API-08": e(415, "不支持的内容类型", "Unsupported media type"),
         "E-API-09": e(

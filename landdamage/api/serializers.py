@@ -120,7 +120,9 @@ class OverviewSerializer(serializers.Serializer[Any]):
     """The figures of one year (unreviewed results of the network)."""
 
     year = serializers.IntegerField()
-    compared_with = serializers.IntegerField(allow_null=True, help_text="changes count common ground of both years only")
+    compared_with = serializers.IntegerField(
+        allow_null=True, help_text="changes count common ground of both years only"
+    )
     kinds = KindSerializer(many=True)
     classes = AreaSerializer(many=True)
     mines = MineAreaSerializer(many=True)

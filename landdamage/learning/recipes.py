@@ -39,7 +39,7 @@ class Recipe:
         model: name of the weights.
         bands: order of the input.
         gsd_m: sampling distance of the training scenes.
-        gsd_range_m: where it may be used without a warning; narrower than what was shown where areas were found to drift.
+        gsd_range_m: where it may be used without a warning: narrower than what it saw, where areas were found to drift.
         load: (folders) -> training scenes, validation scenes.
         sampling: how tiles are drawn.
         stages: small tiles first (many different ones), the inference tile last.
