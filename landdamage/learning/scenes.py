@@ -13,8 +13,10 @@ from torch import Tensor
 
 from landdamage.imagery.radiometry import Stretch
 from landdamage.learning.augment import Image, Labels, Mask, Photometry, flip_and_turn, photometry, rescale
-from landdamage.taxonomy import IGNORE, NETWORK_CLASS_COUNT
+from landdamage.taxonomy import BY_CODE, IGNORE, NETWORK_CLASS_COUNT
 
+BACKGROUND = BY_CODE["background"].id
+CLOUD = 254  # a label of training scenes only: drawn like a class, taught as background
 CENTRE_STRIDE = 8  # every eighth pixel is enough to find places of a class
 NEAR_NATIVE = 0.15  # relative spread of the sampling distance of tiles drawn near the scene's own
 
@@ -123,6 +125,7 @@ class TileSource:
         row = int(np.clip(row - half, min(0, height - window), max(0, height - window)))
         column = int(np.clip(column - half, min(0, width - window), max(0, width - window)))
         image, labels, valid = rescale(*crop(scene, row, column, window), side)
+        labels[labels == CLOUD] = BACKGROUND
         image, labels, valid = flip_and_turn(rng, image, labels, valid, turn=self.sampling.turn)
         return photometry(rng, image, valid, self.sampling.photometry, self.sampling.droppable), labels
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import numpy as np
 from tqdm import tqdm
 
 from landdamage.imagery.radiometry import Stretch
-from landdamage.learning.scenes import Scene
+from landdamage.learning.scenes import CLOUD, Scene
 from landdamage.simulation import District
+from landdamage.taxonomy import IGNORE
 
 TRAIN_SEEDS = range(1000, 2000)
 VALIDATION_SEEDS = range(5000, 6000)
@@ -21,6 +23,7 @@ TEST_SEEDS = range(9000, 10000)
 SIZE = 2048
 GSD_M = 2.0
 YEARS = (2021, 2022, 2023)
+BRIGHT = 1.2  # of the normalised mean of B, G and R: four fifths of the way from percentile 2 to 98
 
 
 def load_scenes(
@@ -60,6 +63,17 @@ def render_district(seed: int, cache: Path, years: tuple[int, ...] = YEARS, size
         np.save(folder / f"{year}-valid.npy", scene.valid)
         stretches[str(year)] = Stretch.from_pixels(scene.pixels, scene.valid).as_lists()
     (folder / "done.json").write_text(json.dumps(stretches), "utf-8")
+
+
+def mark_clouds(scene: Scene) -> Scene:
+    """The scene with its clouds labelled ``CLOUD``; their shadows and thin edges stay unlabelled.
+
+    Left out of training, clouds are taken for roofs and tailings: damage that nobody saw.
+    """
+    unseen = np.asarray(scene.valid) & (np.asarray(scene.labels) == IGNORE)
+    normalised = scene.stretch.network_input(np.asarray(scene.pixels))[:3]
+    bright = normalised.mean(axis=0) > BRIGHT
+    return replace(scene, labels=np.where(unseen & bright, np.uint8(CLOUD), scene.labels))
 
 
 def _folder(cache: Path, seed: int, size: int) -> Path:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import shapely
@@ -20,7 +21,7 @@ from django.db import transaction
 from knox.models import get_token_model
 from tusclient.client import TusClient
 
-from landdamage import taxonomy
+from landdamage import selectors, taxonomy
 from landdamage.interpretation.water import propose_water_origin
 from landdamage.models import Scene
 from landdamage.simulation.district import District
@@ -79,7 +80,8 @@ def password() -> str:
 def district_files(progress: Callable[[str], None]) -> Path:
     """Simulate the district once; returns the folder of its files."""
     folder = settings.STORAGE_ROOT.parent / "demo" / f"district-{SEED}"
-    if not (folder / "region.gpkg").exists():  # the last file written
+    names = ["region.gpkg", *(f"{part}_{year}.gpkg" for part in ("truth", "observed") for year in YEARS)]
+    if not all((folder / name).exists() for name in names):
         District(SEED, years=YEARS).write(folder, progress)
     return folder
 
@@ -157,14 +159,24 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def observed(folder: Path, scene: Scene, crs: Any) -> shapely.Geometry:
+    """The ground a simulated scene shows: inside its footprint, outside clouds and their shadows."""
+    assert scene.footprint is not None  # an interpreted scene has one
+    pieces = gpd.read_file(folder / f"observed_{scene.year}.gpkg").to_crs(crs)
+    footprint = units.reproject(shapely.from_wkb(bytes(scene.footprint.wkb)), SRID, crs)
+    shown = shapely.make_valid(shapely.union_all(pieces.geometry.to_numpy())) & shapely.make_valid(footprint)
+    areas = [part for part in shapely.get_parts(shown) if part.geom_type == "Polygon"]
+    return shapely.MultiPolygon(areas)
+
+
 def true_areas(folder: Path, scene: Scene) -> dict[str, int]:
-    """True area in cm² per class code and per damage kind, inside the scene's valid footprint.
+    """True area in cm² per class code and per damage kind, on the ground the scene shows.
 
     The same water rule as for interpreted patches decides which true water is damage.
     """
-    assert scene.footprint is not None  # an interpreted scene has one
     truth = gpd.read_file(folder / f"truth_{scene.year}.gpkg")
-    footprint = units.reproject(shapely.from_wkb(bytes(scene.footprint.wkb)), SRID, truth.crs)
+    shown = observed(folder, scene, truth.crs)
+    shapely.prepare(shown)
     zones = Mine.objects.filter(influence_zone__intersects=scene.footprint).values_list("influence_zone", flat=True)
     zone = shapely.union_all([shapely.from_wkb(bytes(z.wkb)) for z in zones]) if zones else None
     water = truth[truth["class_code"] == "water"]
@@ -182,7 +194,7 @@ def true_areas(folder: Path, scene: Scene) -> dict[str, int]:
     )
     areas: dict[str, int] = defaultdict(int)
     for row in truth.itertuples():
-        seen = row.geometry if footprint.contains(row.geometry) else row.geometry & footprint
+        seen = row.geometry if shown.contains(row.geometry) else row.geometry & shown
         cm2 = units.area_cm2(seen, truth.crs)
         areas[row.class_code] += cm2
         areas[taxonomy.damage_kind(row.class_code, origins.get(row.Index))] += cm2
@@ -190,12 +202,11 @@ def true_areas(folder: Path, scene: Scene) -> dict[str, int]:
 
 
 def compare(folder: Path, scene: Scene) -> list[Comparison]:
-    """True beside found: every class, then every damage kind."""
-    from landdamage import selectors
-
-    run = scene.runs.get(is_current=True)
+    """True beside found on the ground the scene shows: every class, then every damage kind."""
     true = true_areas(folder, scene)
-    found = {row.land_class.code: row.cm2 for row in selectors.run_areas(run)} | selectors.run_kinds(run)
+    reader = User.objects.get(username="manager")
+    sums = selectors.year_sums(reader, scene.year or 0, within=_multi(observed(folder, scene, SRID)))
+    found = sums.by_class | sums.by_kind
     facts = [(c.code, c.zh, c.en) for c in taxonomy.CLASSES if c.id]
     facts += [(k.code, k.zh, k.en) for k in taxonomy.DAMAGE_KINDS if k.code in ("excavation", "occupation")]
     return [Comparison(scene.year or 0, code, zh, en, true.get(code, 0), found.get(code, 0)) for code, zh, en in facts]

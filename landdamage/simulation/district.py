@@ -207,7 +207,7 @@ class District:
             progress: called with the name of each file once it is written.
 
         Returns:
-            The files: ``scene_YYYY.tif``, ``truth_YYYY.tif``, ``truth_YYYY.gpkg`` per year, ``mines.gpkg`` and
-            ``region.gpkg``.
+            The files: ``scene_YYYY.tif``, ``observed_YYYY.gpkg`` (ground neither cloud, shadow nor nodata hides),
+            ``truth_YYYY.tif``, ``truth_YYYY.gpkg`` per year, ``mines.gpkg``, ``region.gpkg``.
         """
         return export.write_district(self, Path(folder), progress)

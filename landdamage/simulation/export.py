@@ -78,6 +78,16 @@ def write_classes(path: Path, classes: NDArray[np.uint8], transform: Affine, crs
         target.set_band_description(1, "land class")
 
 
+def write_observed(path: Path, scene: SimulatedScene) -> None:
+    """Write the ground a scene shows, without nodata, clouds and their shadows, as one layer of polygons."""
+    seen = scene.labels != taxonomy.IGNORE
+    outlines = [
+        shapely.geometry.shape(outline)
+        for outline, _ in shapes(seen.astype(np.uint8), mask=seen, transform=scene.transform)
+    ]
+    gpd.GeoDataFrame(geometry=outlines, crs=scene.crs.to_wkt()).to_file(path, layer="observed", driver="GPKG")
+
+
 def write_district(district: District, folder: Path, progress: Callable[[str], None] | None = None) -> list[Path]:
     """Everything ``District.write`` promises; see there."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +99,10 @@ def write_district(district: District, folder: Path, progress: Callable[[str], N
             progress(path.name)
 
     for year in district.years:
-        write_scene(path := folder / f"scene_{year}.tif", district.render(year))
+        scene = district.render(year)
+        write_scene(path := folder / f"scene_{year}.tif", scene)
+        done(path)
+        write_observed(path := folder / f"observed_{year}.gpkg", scene)
         done(path)
         write_classes(path := folder / f"truth_{year}.tif", district.truth(year), district.transform, district.crs)
         done(path)

@@ -11,7 +11,7 @@ import torch
 from landdamage.imagery.radiometry import Stretch
 from landdamage.learning import sentinel, simulated
 from landdamage.learning.recipes import RECIPES
-from landdamage.learning.scenes import Sampling, Scene, TileSource, crop
+from landdamage.learning.scenes import CLOUD, Sampling, Scene, TileSource, crop
 from landdamage.taxonomy import IGNORE
 
 
@@ -107,3 +107,21 @@ def test_group_in_two_splits_is_refused(tmp_path: Path) -> None:
     (tmp_path / "scenes.csv").write_text(rows, "utf-8")
     with pytest.raises(ValueError, match="two splits"):
         sentinel.load_scenes(tmp_path)
+
+
+def test_clouds_are_drawn_like_a_class_and_taught_as_background() -> None:
+    pixels = np.full((4, 96, 96), 100, np.uint16)
+    pixels[:, ::2, ::3] = 300
+    pixels[:, :48, :48] = 900  # a cloud
+    pixels[:, 60:, 60:] = 1  # a shadow
+    labels = np.full((96, 96), 7, np.uint8)
+    labels[:48, :48] = labels[60:, 60:] = 255
+    valid = np.ones((96, 96), bool)
+    scene = Scene("s", "g", pixels, labels, valid, Stretch(np.full(4, 90.0), np.full(4, 800.0)), 2.0)
+    marked = simulated.mark_clouds(scene)
+    assert set(np.unique(marked.labels[:48, :48])) == {CLOUD}
+    assert set(np.unique(marked.labels[60:, 60:])) == {255}
+    source = TileSource([marked], Sampling(gsd_range_m=(2.0, 2.0), class_share=1.0, turn=False))
+    seen = {int(v) for seed in range(6) for v in np.unique(source.batch((seed,), 1, 32)[1])}
+    assert CLOUD not in seen
+    assert 0 in seen

@@ -30,7 +30,7 @@ def test_writes_every_promised_file(written):
     _, folder, paths = written
     expected = {"mines.gpkg", "region.gpkg"}
     for year in (2021, 2022, 2023):
-        expected |= {f"scene_{year}.tif", f"truth_{year}.tif", f"truth_{year}.gpkg"}
+        expected |= {f"scene_{year}.tif", f"truth_{year}.tif", f"truth_{year}.gpkg", f"observed_{year}.gpkg"}
     assert {p.name for p in paths} == {p.name for p in folder.iterdir()} == expected
 
 
