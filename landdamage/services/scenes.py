@@ -38,7 +38,7 @@ OWN_DELETE_WITHIN = timedelta(hours=24)
 def scene_receive(*, upload: Upload) -> Scene:
     """Make a scene of a finished upload and queue its checks.
 
-    A file that was rejected before may be sent again, perhaps with the band order or date that was missing.
+    A file that was rejected, or that no model could read, may be sent again, perhaps with the right band order or date.
 
     Raises:
         UploadError: E-UPL-03 when the very same file is here already.
@@ -48,7 +48,7 @@ def scene_receive(*, upload: Upload) -> Scene:
     known = Scene.objects.select_for_update().filter(sha256=upload.sha256).first()
     if known is not None:
         visible = Scene.objects.visible_to(upload.created_by).filter(pk=known.pk).exists()
-        if known.state != Scene.State.REJECTED or not visible:
+        if not (_may_be_sent_again(known) and visible):
             # Somebody else's scene must neither be taken over nor be betrayed by its number.
             raise UploadError("E-UPL-03", scene=known.pk if visible else "…")
     scene = known or Scene(sha256=upload.sha256)
@@ -184,6 +184,14 @@ def scene_delete(*, scene: Scene, user: User) -> None:
     if scene.upload:
         upload_path(scene.upload).unlink(missing_ok=True)
     scene.delete()
+
+
+def _may_be_sent_again(scene: Scene) -> bool:
+    if scene.state == Scene.State.REJECTED:
+        return True
+    return (
+        scene.is_usable and scene.runs.exists() and not scene.runs.exclude(state__in=["failed", "cancelled"]).exists()
+    )
 
 
 def _keep_original(scene: Scene) -> Path:

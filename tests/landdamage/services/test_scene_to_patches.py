@@ -29,9 +29,9 @@ SIDE = 96
 
 @pytest.fixture
 def send(tmp_path: Path) -> Callable[..., Scene]:
-    """Upload an image of random ground and take it over: ``send(user, gsd=10, bands="BGR", **metadata)``."""
+    """Upload an image of random ground and take it over: ``send(user, gsd=10, bands="BGR", bands_given="B,G,R")``."""
 
-    def make(user: Any, gsd: float = 10.0, bands: str = "BGR", seed: int = 1, **metadata: str) -> Scene:
+    def make(user: Any, gsd: float = 10.0, bands: str = "BGR", seed: int = 1, bands_given: str = "") -> Scene:
         pixels = np.random.default_rng(seed).integers(200, 3000, (len(bands), SIDE, SIDE)).astype(np.uint16)
         path = tmp_path / f"image{seed}.tif"
         layout = {"driver": "GTiff", "width": SIDE, "height": SIDE, "count": len(bands), "dtype": "uint16", "nodata": 0}
@@ -46,7 +46,7 @@ def send(tmp_path: Path) -> Callable[..., Scene]:
             sha256=hashlib.sha256(content).hexdigest(),
             state=Upload.State.COMPLETE,
             created_by=user,
-            metadata=metadata,
+            metadata={"bands": bands_given} if bands_given else {},
             expires_at=timezone.now(),
         )
         upload_path(row).parent.mkdir(parents=True, exist_ok=True)
@@ -116,6 +116,22 @@ def test_a_rejected_file_may_be_sent_again(send: Callable[..., Scene], make_user
     assert "E-RAD-01" in [finding["code"] for finding in scene.findings]
     assert not InterpretationRun.objects.filter(scene=scene).exists()
     assert send(user, bands="BG").pk == scene.pk
+
+
+def test_a_scene_that_no_model_could_read_may_be_sent_again_with_other_bands(
+    send: Callable[..., Scene], make_user: Any, regions: Any
+) -> None:
+    user = make_user("interpreter")
+    scene = send(user, bands="BGRN", bands_given="SWIR1,N,R,G")
+    work_off()
+    assert [run.state for run in scene.runs.all()] == ["failed"]
+    assert send(user, bands="BGRN", bands_given="B,G,R,N").pk == scene.pk
+    work_off()
+    scene.refresh_from_db()
+    assert scene.bands == ["B", "G", "R", "N"]
+    assert sorted(run.state for run in scene.runs.all()) == ["failed", "succeeded"]
+    with pytest.raises(UploadError):
+        send(user, bands="BGRN")
 
 
 def test_a_rejected_scene_is_not_taken_over_by_somebody_else(
