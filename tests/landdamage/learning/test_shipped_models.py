@@ -10,8 +10,11 @@ from landdamage.learning import evaluate, simulated
 from landdamage.learning.recipes import RECIPES
 from landdamage.networks import build
 
+# A model trained in two parts is what its last recipe says.
+SHIPPED = {recipe.model: recipe for recipe in RECIPES.values()}
 
-@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES.keys())
+
+@pytest.mark.parametrize("recipe", SHIPPED.values(), ids=SHIPPED.keys())
 def test_weights_are_those_of_card_and_recipe(recipe) -> None:  # type: ignore[no-untyped-def]
     weights = evaluate.WEIGHTS / f"{recipe.model}.safetensors"
     network, card = evaluate.load_network(weights)
