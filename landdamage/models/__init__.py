@@ -1,6 +1,36 @@
 """Records of the land-damage application (geometries in EPSG:4490)."""
 
+from landdamage.models.books import (
+    ChangeCell,
+    ChangePiece,
+    CheckPoint,
+    CheckSample,
+    ControlPolygon,
+    Delivery,
+    Edition,
+    Evidence,
+    MonitoredArea,
+    ObservationMask,
+    Restoration,
+    Subsidence,
+)
 from landdamage.models.interpretation import InterpretationRun, Patch
 from landdamage.models.scene import Scene
 
-__all__ = ["InterpretationRun", "Patch", "Scene"]
+__all__ = [
+    "ChangeCell",
+    "ChangePiece",
+    "CheckPoint",
+    "CheckSample",
+    "ControlPolygon",
+    "Delivery",
+    "Edition",
+    "Evidence",
+    "InterpretationRun",
+    "MonitoredArea",
+    "ObservationMask",
+    "Patch",
+    "Restoration",
+    "Scene",
+    "Subsidence",
+]

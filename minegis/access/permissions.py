@@ -47,6 +47,18 @@ class Action(StrEnum):
     CREATE_MINES = "mines.create"
     EDIT_MINES = "mines.edit"
     READ_JOBS = "jobs.read"
+    READ_OUTSIDE_LICENCE = "outside_licence.read"
+    BUILD_EDITION = "edition.build"  # draft, compute, freeze, report
+    PUBLISH_EDITION = "edition.publish"  # publish, supersede, withdraw, sign a bias
+    READ_PUBLISHED = "published.read"  # figures and maps of published editions
+    EXPORT_PUBLISHED = "published.export"  # vectors of published editions
+    DECIDE_FLOW = "flow.decide"
+    DRAW_SUBSIDENCE = "subsidence.draw"
+    ACCEPT_SUBSIDENCE = "subsidence.accept"
+    ADD_EVIDENCE = "evidence.add"
+    EDIT_OBSERVATION = "observation.edit"
+    LABEL_SAMPLE = "sample.label"
+    PLAN_SAMPLE = "sample.plan"
     MANAGE_USERS = "users.manage"
 
 
@@ -62,7 +74,6 @@ _U, _I, _V, _A, _M, _S, _W = (
     Role.UPLOADER, Role.INTERPRETER, Role.REVIEWER, Role.ANALYST, Role.MANAGER, Role.ADMIN, Role.VIEWER,
 )  # fmt: skip
 
-# Rights that hold for published years only (viewer: statistics and public vectors; analyst: vectors) wait for editions.
 TABLE: Final = MappingProxyType(
     {
         Action.UPLOAD_SCENE: {_U: _R, _I: _R, _V: _R},
@@ -81,6 +92,18 @@ TABLE: Final = MappingProxyType(
         Action.CREATE_MINES: {_M: _R},
         Action.EDIT_MINES: {_V: _R, _M: _R},
         Action.READ_JOBS: {_I: _R, _V: _R, _M: _R, _S: _R},
+        Action.READ_OUTSIDE_LICENCE: {_V: _R, _M: _R},
+        Action.BUILD_EDITION: {_A: _R},
+        Action.PUBLISH_EDITION: {_M: _R},
+        Action.READ_PUBLISHED: {_I: _R, _V: _R, _A: _R, _M: _R, _W: _R},
+        Action.EXPORT_PUBLISHED: {_I: _R, _V: _R, _A: _R, _M: _R},
+        Action.DECIDE_FLOW: {_V: _R},
+        Action.DRAW_SUBSIDENCE: {_U: _O, _I: _R, _V: _R},
+        Action.ACCEPT_SUBSIDENCE: {_V: _R},
+        Action.ADD_EVIDENCE: {_U: _R, _I: _R, _V: _R},
+        Action.EDIT_OBSERVATION: {_I: _R, _V: _R},
+        Action.LABEL_SAMPLE: {_I: _R, _V: _R},
+        Action.PLAN_SAMPLE: {_V: _R, _A: _R},
         Action.MANAGE_USERS: {_S: _R},
     }
 )
