@@ -122,7 +122,7 @@ FLOW_EXPORT: Final = MappingProxyType(
 RestoredKind = Literal[
     "restored_open_pit", "restored_dump", "restored_industrial", "restored_subsidence", "restored_other"
 ]
-# What a restored state is called when nothing else was recorded; living areas and tailings ponds have no kind of their own.
+# What restored ground is called when nothing else was recorded; camps and tailings ponds have no kind of their own.
 RESTORED_KIND_DEFAULT: Final[MappingProxyType[State, RestoredKind]] = MappingProxyType(
     {
         State.OPEN_PIT: "restored_open_pit",

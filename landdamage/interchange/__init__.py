@@ -1,1 +1,1 @@
-"""Vectors in and out: the standard attribute table, its formats and encodings, earlier polygons read back. No Django here."""
+"""Vectors in and out: the standard attribute table, formats and encodings, earlier polygons read back. No Django."""
