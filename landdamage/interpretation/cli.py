@@ -16,7 +16,7 @@ from landdamage.imagery.checks import SceneReport, inspect_scene
 from landdamage.imagery.cog import write_cog
 from landdamage.interpretation.engine import load_engine
 from landdamage.interpretation.models import choose_model
-from landdamage.interpretation.output import area_table, copy_class_raster, write_geopackage
+from landdamage.interpretation.output import area_table, copy_class_raster, copy_geopackage
 from landdamage.interpretation.result import Interpretation, interpret_scene
 from minegis.errors import Finding, Language, MineGISError, SceneError, hint, message
 
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     text = _TEXT[language]
     lines = (
         f"{text['model']}: {result.model.name} {result.model.version} ({result.engine})",
-        f"{text['patches']}: {len(result.patches)}",
+        f"{text['patches']}: {result.patch_count}",
         area_table(result.areas_cm2, language),
     )
     sys.stdout.write("\n".join(lines) + "\n")
@@ -123,7 +123,7 @@ def _interpret(options: argparse.Namespace, language: Language) -> Interpretatio
         bar.close()
         for finding in result.findings:
             _print(finding, language)
-        for path, write in ((options.output, write_geopackage), (options.raster, copy_class_raster)):
+        for path, write in ((options.output, copy_geopackage), (options.raster, copy_class_raster)):
             if path is not None:
                 write(result, path)
                 sys.stderr.write(f"{_TEXT[language]['written']}: {path}\n")

@@ -28,7 +28,7 @@ def _join(count: int, first: NDArray[Any], second: NDArray[Any]) -> tuple[int, N
     return groups, member
 
 
-def label_block(classes: NDArray[np.uint8]) -> tuple[NDArray[np.int32], int]:
+def label_block(classes: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int32], int]:
     """4-connected components of equal class.
 
     Args:

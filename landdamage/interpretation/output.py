@@ -7,14 +7,11 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pyogrio
-
 from landdamage.interpretation.result import Interpretation
 from landdamage.taxonomy import BY_ID, DAMAGE_KIND_BY_CODE, FOREGROUND_IDS, damage_kind
 from minegis.errors import Language
 from minegis.units import close_table
 
-LAYER = "patches"
 _HM2_UNIT_CM2 = 1_000_000  # 0.01 hm²
 _MU_UNIT_CM2 = 2_000_000  # 0.1 mu is 2 000 000 / 3 cm², so areas are tripled first
 _KINDS = tuple(DAMAGE_KIND_BY_CODE[code] for code in ("excavation", "occupation"))
@@ -31,29 +28,19 @@ _NOTE = {
 }
 
 
-def write_geopackage(result: Interpretation, path: Path) -> None:
-    """Write the patches as layer ``patches`` in EPSG:4490; the file replaces an older one when it is complete."""
-    partial = path.with_suffix(".partial.gpkg")
-    partial.unlink(missing_ok=True)
-    pyogrio.write_dataframe(
-        result.patches,
-        partial,
-        layer=LAYER,
-        driver="GPKG",
-        geometry_type="Polygon",
-        dataset_metadata={
-            "MODEL": f"{result.model.name} {result.model.version}",
-            "WEIGHTS_SHA256": result.model.weights_sha256,
-            "ENGINE": result.engine,
-        },
-    )
-    partial.replace(path)
+def copy_geopackage(result: Interpretation, path: Path) -> None:
+    """Copy the patches, layer ``patches`` in EPSG:4490; the file appears under its name when it is complete."""
+    _copy(result.patch_file, path)
 
 
 def copy_class_raster(result: Interpretation, path: Path) -> None:
     """Copy the class raster; it appears under its name when it is complete."""
-    partial = path.with_suffix(".partial.tif")
-    shutil.copyfile(result.class_raster, partial)
+    _copy(result.class_raster, path)
+
+
+def _copy(source: Path, path: Path) -> None:
+    partial = path.with_suffix(f".partial{path.suffix}")
+    shutil.copyfile(source, partial)
     partial.replace(path)
 
 

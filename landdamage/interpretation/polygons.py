@@ -14,23 +14,24 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from landdamage.interpretation.bands import BAND_PIXELS, Block, bands
 from landdamage.interpretation.components import Components, find_components, label_block, sieve
+from landdamage.interpretation.pieces import OpenPatches, Pieces, band_pieces, components_below
 from landdamage.interpretation.predict import PROBABILITY_STEPS
 from landdamage.interpretation.rasters import result_raster
 from landdamage.interpretation.source import SceneSource
 from landdamage.interpretation.strips import StripStore
-from landdamage.interpretation.tracing import VOID, BoundaryTracer
-from landdamage.taxonomy import BY_ID, IGNORE, damage_kind
+from landdamage.taxonomy import BY_ID, damage_kind
 from minegis.errors import JobCancelledError
 from minegis.units import CGCS2000_EPSG, area_cm2, reproject
 
 SIMPLIFY_PIXELS = 1.0  # stairs of pixels become straight edges; nothing wider than a pixel moves
 MIN_AREA_M2 = 400.0
 MIN_AREA_PIXELS = 25
-LOW_QUANTILE = 0.05
 # A straight edge of a projected map is not straight in degrees: over 1 km they part by 2 cm at 43°N.
 LONGEST_EDGE_M = 1000.0
 DEGREE_DECIMALS = 9  # 0.1 mm: neighbours' vertices stay equal after the edges are cut
+_GRAPH_SHARE = 0.3  # of the work: finding the components and whom they touch
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,34 +48,6 @@ def minimum_mapping_unit_m2(gsd_m: float) -> float:
     return max(MIN_AREA_M2, MIN_AREA_PIXELS * gsd_m**2)
 
 
-class _Statistics:
-    """Per component: pixels at each step of confidence, and the sum of margins."""
-
-    def __init__(self, count: int) -> None:
-        self._steps = np.zeros((count, PROBABILITY_STEPS + 1), np.uint32)
-        self._margins = np.zeros(count, np.int64)
-
-    def add(self, ids: NDArray[np.int32], confidence: NDArray[np.uint8], margin: NDArray[np.uint8]) -> None:
-        """Count pixels: component numbers and the two layers, all of one shape (N,)."""
-        present, place = np.unique(ids, return_inverse=True)
-        width = PROBABILITY_STEPS + 1
-        counts = np.bincount(place * width + confidence, minlength=len(present) * width)
-        self._steps[present] += counts.reshape(-1, width).astype(np.uint32)
-        self._margins[present] += np.bincount(place, weights=margin).astype(np.int64)
-
-    def columns(self, ids: NDArray[np.int32]) -> dict[str, NDArray[Any]]:
-        """Mean and 5 % quantile of the confidence, mean margin and pixel count of some components."""
-        steps = self._steps[ids].astype(np.int64)
-        pixels = steps.sum(axis=1)
-        below = steps.cumsum(axis=1) >= np.ceil(LOW_QUANTILE * pixels)[:, None]
-        return {
-            "confidence": steps @ np.arange(PROBABILITY_STEPS + 1) / (pixels * PROBABILITY_STEPS),
-            "confidence_p5": below.argmax(axis=1) / PROBABILITY_STEPS,
-            "margin": self._margins[ids] / (pixels * PROBABILITY_STEPS),
-            "pixels": pixels,
-        }
-
-
 def vectorise(
     store: StripStore,
     source: SceneSource,
@@ -85,25 +58,28 @@ def vectorise(
     *,
     min_area_m2: float | None = None,
     simplify_pixels: float = SIMPLIFY_PIXELS,
-) -> gpd.GeoDataFrame:
+) -> Iterator[gpd.GeoDataFrame]:
     """Turn finished strips into rasters and patches that agree with each other.
 
     Patches below the minimum mapping unit go to the neighbour with the longest common border, on the raster as in the
     polygons. Borders are simplified together with those of the background, so neighbours neither part nor overlap;
-    the scene's own edge and the edge of unobserved ground stay as they are.
+    the scene's own edge and the edge of unobserved ground stay as they are. Polygons are made from bands of rows and
+    leave as soon as no later row can add to them, so that only what crosses the current band is in memory.
 
     Args:
         store: all strips are there.
         source: the scene they belong to.
         rasters: files to write.
         tags: recorded in the files.
-        progress: called with the finished share 0-1 at every block of rows and between the steps.
+        progress: called with the finished share 0-1 at every block of rows.
         should_stop: asked just as often.
         min_area_m2: minimum mapping unit; None takes ``minimum_mapping_unit_m2``.
         simplify_pixels: tolerance of the simplification in pixels; 0 keeps the stairs.
 
-    Returns:
-        Patches of all classes but background, see ``docs/DESIGN.md`` for the columns; EPSG:4490.
+    Yields:
+        For every band the patches that end in it, of all classes but background, in EPSG:4490, see
+        ``docs/DESIGN.md`` for the columns. The order depends on nothing but the pixels. The rasters are complete when
+        the last batch has been taken.
 
     Raises:
         JobCancelledError: ``should_stop`` said so.
@@ -120,16 +96,15 @@ def vectorise(
             yield layers
 
     smallest = minimum_mapping_unit_m2(source.gsd_m) if min_area_m2 is None else min_area_m2
-    found = find_components(layers[0] for layers in blocks(0.0, 0.2))
-    components = sieve(found, math.ceil(smallest / source.gsd_m**2))
-    statistics, tracer = _write(blocks(0.2, 0.5), source, rasters, tags, components)
-    reached(0.5)
-    polygons, ids = tracer.polygons()
-    if simplify_pixels > 0:
-        polygons = shapely.coverage_simplify(polygons, simplify_pixels, simplify_boundary=False)
-    reached(0.7)
-    kept = components.classes[ids] != 0
-    return _patches(polygons[kept], ids[kept], components, statistics, source)
+    components = sieve(
+        find_components(layers[0] for layers in blocks(0.0, _GRAPH_SHARE)), math.ceil(smallest / source.gsd_m**2)
+    )
+    sieved = _write(blocks(_GRAPH_SHARE, 1.0), source, rasters, tags, components)
+    patches = OpenPatches()
+    for band in bands(sieved, max(1, BAND_PIXELS // source.width)):
+        pieces = band_pieces(band, components.classes, simplify_pixels)
+        whole = patches.add(pieces, components_below(band))
+        yield _patches(whole, components, source)
 
 
 def _write(
@@ -138,9 +113,8 @@ def _write(
     rasters: Rasters,
     tags: dict[str, Any],
     components: Components,
-) -> tuple[_Statistics, BoundaryTracer]:
-    """Write the rasters row by row while borders and statistics are collected."""
-    statistics, tracer = _Statistics(len(components.classes)), BoundaryTracer(source.width)
+) -> Iterator[Block]:
+    """Write the rasters row by row, and hand on the component, confidence and margin of each pixel."""
     size = (source.height, source.width)
     place = (size, source.crs, source.transform, tags)
     with ExitStack() as files:
@@ -150,40 +124,29 @@ def _write(
         margin = files.enter_context(result_raster(rasters.margin, *place, classes=False, scale=step))
         for layers, of_block in zip(blocks, components.of_block, strict=True):
             ids = of_block[label_block(layers[0])[0]]
-            final = components.classes[ids]
-            seen = final != IGNORE
-            classes.add(final)
+            classes.add(components.classes[ids])
             confidence.add(layers[1])
             margin.add(layers[2])
-            statistics.add(ids[seen], layers[1][seen], layers[2][seen])
-            ids[~seen] = VOID
-            tracer.add(ids)
-    return statistics, tracer
+            yield ids, layers[1], layers[2]
 
 
-def _patches(
-    polygons: NDArray[Any],
-    ids: NDArray[np.int32],
-    components: Components,
-    statistics: _Statistics,
-    source: SceneSource,
-) -> gpd.GeoDataFrame:
+def _patches(whole: Pieces, components: Components, source: SceneSource) -> gpd.GeoDataFrame:
     grid = source.transform
     matrix = np.array([[grid.a, grid.d], [grid.b, grid.e]])
-    placed = shapely.transform(polygons, lambda xy: xy @ matrix + (grid.c, grid.f))
+    placed = shapely.transform(whole.polygons, lambda xy: xy @ matrix + (grid.c, grid.f))
     if source.crs.is_projected:
         placed = shapely.segmentize(placed, LONGEST_EDGE_M / source.crs.axis_info[0].unit_conversion_factor)
     geometry = shapely.transform(
         reproject(placed, source.crs.to_wkt()), lambda degrees: np.round(degrees, DEGREE_DECIMALS)
     )
-    class_ids = components.classes[ids]
+    class_ids = components.classes[whole.components]
     codes = [BY_ID[int(c)].code for c in class_ids]
     return gpd.GeoDataFrame(
         {
             "class_id": class_ids,
             "class_code": codes,
             "damage_kind": [damage_kind(code) for code in codes],
-            **statistics.columns(ids),
+            **whole.columns(),
             "area_cm2": np.array([area_cm2(polygon) for polygon in geometry], np.int64),
         },
         geometry=geometry,

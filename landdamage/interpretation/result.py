@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
+import pandas as pd
 
 from landdamage.interpretation.engine import Engine
 from landdamage.interpretation.models import ModelCard
+from landdamage.interpretation.patch_file import BATCH, patch_count, read_patches, write_patches
 from landdamage.interpretation.polygons import SIMPLIFY_PIXELS, Rasters, minimum_mapping_unit_m2, vectorise
 from landdamage.interpretation.predict import predict_strips
 from landdamage.interpretation.source import open_scene
 from landdamage.interpretation.strips import StripStore
-from landdamage.taxonomy import FOREGROUND_IDS
 from minegis.errors import Finding
 from minegis.windows import OVERLAP, PANEL_WIDTH, Plan
 
@@ -31,8 +31,8 @@ class Interpretation:
         class_raster: uint8 class ids on the working grid, palette, 255 = not observed.
         confidence_raster: probability of the class in steps of 1/200 (scale in the file), 255 = not observed.
         margin_raster: distance to the second class, likewise.
-        patches: polygons of classes 1-7 in EPSG:4490: class_id, class_code, damage_kind, confidence (mean),
-            confidence_p5 (5 % quantile), margin (mean), pixels, area_cm2, geometry.
+        patch_file: GeoPackage of the patches, layer ``patches``; lies in the work folder and goes with it.
+        patch_count: how many it holds.
         areas_cm2: sum of the patches' areas for every foreground class id.
         findings: warnings beyond those of ``choose_model``.
         model: the card.
@@ -44,13 +44,27 @@ class Interpretation:
     class_raster: Path
     confidence_raster: Path
     margin_raster: Path
-    patches: gpd.GeoDataFrame
+    patch_file: Path
+    patch_count: int
     areas_cm2: dict[int, int]
     findings: list[Finding]
     model: ModelCard
     engine: str
     params: dict[str, Any] = field(default_factory=dict)
     windows: int = 0
+
+    def patch_batches(self, size: int = BATCH) -> Iterator[gpd.GeoDataFrame]:
+        """The patches, at most ``size`` at once.
+
+        Polygons of classes 1-7 in EPSG:4490: class_id, class_code, damage_kind, confidence (mean), confidence_p5
+        (5 % quantile), margin (mean), pixels, area_cm2, geometry.
+        """
+        return read_patches(self.patch_file, size)
+
+    @property
+    def patches(self) -> gpd.GeoDataFrame:
+        """All patches at once: for scenes whose patches fit in memory."""
+        return pd.concat(list(self.patch_batches()), ignore_index=True)
 
 
 def interpret_scene(
@@ -114,7 +128,7 @@ def interpret_scene(
             "WEIGHTS_SHA256": card.weights_sha256,
             "ENGINE": engine.name,
         }
-        patches = vectorise(
+        batches = vectorise(
             store,
             source,
             rasters,
@@ -124,15 +138,16 @@ def interpret_scene(
             min_area_m2=min_area_m2,
             simplify_pixels=simplify_pixels,
         )
-    areas = np.zeros(max(FOREGROUND_IDS) + 1, np.int64)
-    np.add.at(areas, patches["class_id"].to_numpy(), patches["area_cm2"].to_numpy())
+        patch_file = workdir / "patches.gpkg"
+        areas_cm2 = write_patches(patch_file, batches, tags)
     progress("polygons", 1.0)
     return Interpretation(
         class_raster=rasters.classes,
         confidence_raster=rasters.confidence,
         margin_raster=rasters.margin,
-        patches=patches,
-        areas_cm2={class_id: int(areas[class_id]) for class_id in FOREGROUND_IDS},
+        patch_file=patch_file,
+        patch_count=patch_count(patch_file),
+        areas_cm2=areas_cm2,
         findings=findings,
         model=card,
         engine=engine.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from landdamage.interpretation.models import available
-from landdamage.interpretation.water import propose_water_origin
 from landdamage.models import InterpretationRun, Scene
 from landdamage.services.files import file_path, files
-from landdamage.taxonomy import WaterOrigin, damage_kind
+from landdamage.services.waters import UNDECIDED, water_origins_propose
+from landdamage.taxonomy import damage_kind
 from minegis import __version__
 from minegis.access.models import User
 from minegis.access.permissions import Action, require
@@ -21,7 +22,7 @@ from minegis.errors import ModelError, SceneError
 from minegis.jobs.models import Job
 from minegis.jobs.runner import JobContext
 from minegis.jobs.services import job_submit
-from minegis.registry.models import SRID, Mine
+from minegis.registry.models import SRID
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -93,7 +94,7 @@ def run_interpret(context: JobContext) -> None:
     }
     with context.publish():
         Scene.objects.select_for_update().get(pk=scene.pk)  # two runs of one scene publish one after the other
-        patches_replace(run=run, patches=result.patches)
+        patches_replace(run=run, batches=result.patch_batches())
         InterpretationRun.objects.filter(scene=scene, is_current=True).update(is_current=False)
         InterpretationRun.objects.filter(pk=run.pk).update(
             state=InterpretationRun.State.SUCCEEDED,
@@ -109,45 +110,46 @@ def run_interpret(context: JobContext) -> None:
             finished_at=timezone.now(),
             **rasters,
         )
-        context.result |= {"patches": len(result.patches), "windows": result.windows}
+        context.result |= {"patches": result.patch_count, "windows": result.windows}
 
 
-def patches_replace(*, run: InterpretationRun, patches: GeoDataFrame) -> None:
-    """Write the patches of a run with COPY and assign each to a mine and a region; inside the caller's transaction."""
-    zones = _zones(run.scene)
-    is_water = patches["class_code"] == "water"
-    origins: list[WaterOrigin | None] = [None] * len(patches)
-    proposed = propose_water_origin(
-        list(patches.geometry[is_water]),
-        list(patches.geometry[patches["class_code"] == "open_pit"]),
-        list(patches.geometry[patches["class_code"] == "tailings_pond"]),
-        zones,
-        touch=1e-7,  # about a centimetre, in degrees: simplified borders agree to rounding only
-    )
-    for position, proposal in zip(is_water.to_numpy().nonzero()[0], proposed, strict=True):
-        origins[position] = proposal
-    multi = [shapely.MultiPolygon([g]) if g.geom_type == "Polygon" else g for g in patches.geometry]
-    wkb = shapely.to_wkb(shapely.set_srid(multi, SRID), hex=True, include_srid=True) if multi else []
+def patches_replace(*, run: InterpretationRun, batches: Iterable[GeoDataFrame]) -> None:
+    """Write the patches of a run with COPY and assign each to a mine and a region; inside the caller's transaction.
+
+    Args:
+        run: what it had before is deleted.
+        batches: its patches in EPSG:4490 with the columns of ``Interpretation.patch_batches``, in any portions: only
+            one is in memory.
+    """
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM landdamage_patch WHERE run_id = %s", [run.pk])
         with cursor.copy(f"COPY landdamage_patch ({COLUMNS}) FROM STDIN") as copy:
-            for row, geom, origin in zip(patches.itertuples(), wkb, origins, strict=True):
-                copy.write_row(
-                    (
-                        run.pk,
-                        row.class_code,
-                        damage_kind(row.class_code, origin),
-                        origin or "",
-                        geom,
-                        int(row.area_cm2),
-                        min(1.0, float(row.confidence)),
-                        min(1.0, float(row.confidence_p5)),
-                        float(row.margin),
-                        "model",
-                        1,
-                    )
-                )
+            for batch in batches:
+                for row in _rows(run, batch):
+                    copy.write_row(row)
+    water_origins_propose(run=run)
+    with connection.cursor() as cursor:
         cursor.execute(_ASSIGN_SQL, {"run": run.pk})
+
+
+def _rows(run: InterpretationRun, batch: GeoDataFrame) -> Iterator[tuple[Any, ...]]:
+    multi = [shapely.MultiPolygon([g]) if g.geom_type == "Polygon" else g for g in batch.geometry]
+    wkb = shapely.to_wkb(shapely.set_srid(multi, SRID), hex=True, include_srid=True) if multi else []
+    for row, geom in zip(batch.itertuples(), wkb, strict=True):
+        origin = UNDECIDED if row.class_code == "water" else None
+        yield (
+            run.pk,
+            row.class_code,
+            damage_kind(row.class_code, origin),
+            origin or "",
+            geom,
+            int(row.area_cm2),
+            min(1.0, float(row.confidence)),
+            min(1.0, float(row.confidence_p5)),
+            float(row.margin),
+            "model",
+            1,
+        )
 
 
 # The licence boundary that covers most of the patch, else the nearest one among the influence zones it touches.
@@ -167,13 +169,6 @@ UPDATE landdamage_patch p SET
      WHERE r.run_id = p.run_id))
 WHERE p.run_id = %(run)s
 """
-
-
-def _zones(scene: Scene) -> shapely.Geometry | None:
-    zones = Mine.objects.filter(influence_zone__intersects=scene.footprint).values_list("influence_zone", flat=True)
-    return (
-        shapely.union_all([shapely.make_valid(shapely.from_wkb(bytes(zone.wkb))) for zone in zones]) if zones else None
-    )
 
 
 def run_job_retried(job: Job) -> None:

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from landdamage.interpretation.components import Components, find_components, label_block, sieve
-from landdamage.interpretation.tracing import VOID, BoundaryTracer
+from landdamage.interpretation.tracing import VOID, trace
 from landdamage.taxonomy import IGNORE
 
 Raster = NDArray[np.uint8]
@@ -28,13 +28,8 @@ def component_raster(raster: Raster, height: int, components: Components) -> NDA
     return np.concatenate([of_block[label_block(block)[0]] for block, of_block in parts])
 
 
-def trace(ids: NDArray[np.int32], components: Components, height: int) -> tuple[NDArray, NDArray[np.int32]]:
-    tracer = BoundaryTracer(ids.shape[1])
-    for k in range(0, ids.shape[0], height):
-        part = ids[k : k + height].copy()
-        part[components.classes[part] == IGNORE] = VOID
-        tracer.add(part)
-    return tracer.polygons()
+def observed(ids: NDArray[np.int32], components: Components) -> NDArray[np.int32]:
+    return np.where(components.classes[ids] == IGNORE, np.int32(VOID), ids)
 
 
 def covers(polygon: shapely.Polygon, mask: NDArray[np.bool_]) -> bool:
@@ -50,7 +45,7 @@ _LATTICE = rasterio.Affine.identity()
 def test_polygons_are_those_of_gdal_and_a_valid_coverage(raster: Raster, height: int) -> None:
     components = find_components(blocks(raster, height))
     ids = component_raster(raster, height, components)
-    polygons, owners = trace(ids, components, height)
+    polygons, owners = trace(observed(ids, components))
     expected = [
         (shapely.geometry.shape(shape), int(value))
         for shape, value in rasterio.features.shapes(raster, mask=raster != IGNORE, connectivity=4)
@@ -69,7 +64,7 @@ def test_polygons_are_those_of_gdal_and_a_valid_coverage(raster: Raster, height:
 @settings(max_examples=60, deadline=None)
 def test_simplified_borders_leave_no_gap_and_do_not_move_the_frame(raster: Raster, height: int) -> None:
     components = find_components(blocks(raster, height))
-    polygons, _ = trace(component_raster(raster, height, components), components, height)
+    polygons, _ = trace(observed(component_raster(raster, height, components), components))
     if len(polygons) == 0:
         return
     simplified = shapely.coverage_simplify(polygons, 1.0, simplify_boundary=False)
@@ -120,6 +115,6 @@ def test_a_ring_that_meets_itself_diagonally_becomes_a_hole() -> None:
     raster = np.ones((4, 4), np.uint8)
     raster[1, 1] = raster[2, 2] = 0
     components = find_components([raster])
-    polygons, owners = trace(component_raster(raster, 4, components), components, 4)
+    polygons, owners = trace(component_raster(raster, 4, components))
     ones = polygons[components.classes[owners] == 1][0]
     assert (ones.area, len(ones.interiors), ones.is_valid) == (14.0, 2, True)
