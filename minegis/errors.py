@@ -447,6 +447,30 @@ def _table() -> dict[str, Entry]:
             "请先登记行政区或指定所属行政区",
             "Register the region first or name one",
         ),
+        # Check samples
+        "E-SAM-01": e(
+            422,
+            "该版台账中没有已观测的地块，无法抽样",
+            "The edition has no observed ground to sample",
+            "请先计算该年度台账",
+            "Compute the edition first",
+        ),
+        "E-SAM-02": e(422, "样本点数 {value} 应在 {least} 至 {most} 之间", "{value} points: take {least} to {most}"),
+        "E-SAM-03": e(422, "没有名为 {value} 的判读类别", "No label named {value}", "可用：{known}", "Use one of: {known}"),
+        "E-SAM-04": e(
+            409,
+            "{value} 号样本点已由两人判读或已裁定",
+            "Point {value} has been labelled by two people or settled",
+            "请判读下一个样本点",
+            "Go on with the next point",
+        ),
+        "E-SAM-05": e(
+            409,
+            "{value} 号样本点没有分歧，无需裁定",
+            "Point {value} has no disagreement to settle",
+            "需两人判读且结果不同",
+            "Two people must have labelled it differently",
+        ),
         # Doors
         "E-API-01": e(400, "请求内容有误", "The request is not valid", "请按提示改正字段", "Correct the fields named"),
         "E-API-02": e(401, "请先登录", "Sign in first", "", ""),

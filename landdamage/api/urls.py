@@ -5,12 +5,15 @@ from rest_framework.routers import SimpleRouter
 
 from landdamage.api.areas import AreasView, ModelsView
 from landdamage.api.runs import PatchViewSet, RunViewSet, run_tile
+from landdamage.api.samples import PointViewSet, SampleViewSet
 from landdamage.api.scenes import SceneViewSet, scene_tile
 
 router = SimpleRouter(use_regex_path=False)
 router.register("scenes", SceneViewSet)
 router.register("runs", RunViewSet)
 router.register("patches", PatchViewSet)
+router.register("samples", SampleViewSet)
+router.register("check-points", PointViewSet)
 
 urlpatterns = [
     path("scenes/<uuid:scene_id>/tiles/<int:z>/<int:x>/<int:y>.webp", scene_tile, name="scene-tile"),
