@@ -456,7 +456,9 @@ def _table() -> dict[str, Entry]:
             "Compute the edition first",
         ),
         "E-SAM-02": e(422, "样本点数 {value} 应在 {least} 至 {most} 之间", "{value} points: take {least} to {most}"),
-        "E-SAM-03": e(422, "没有名为 {value} 的判读类别", "No label named {value}", "可用：{known}", "Use one of: {known}"),
+        "E-SAM-03": e(
+            422, "没有名为 {value} 的判读类别", "No label named {value}", "可用：{known}", "Use one of: {known}"
+        ),
         "E-SAM-04": e(
             409,
             "{value} 号样本点已由两人判读或已裁定",

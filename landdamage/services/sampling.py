@@ -15,7 +15,7 @@ from landdamage.accounting import accuracy
 from landdamage.models import CheckPoint, CheckSample, Edition
 from minegis.access.models import User
 from minegis.access.permissions import Action, require
-from minegis.errors import ConflictError, MineGISError
+from minegis.errors import MineGISError
 from minegis.registry.models import SRID
 
 LABELS: tuple[str, ...] = tuple(f"{before}>{now}" for before in accuracy.KIND_CODES for now in accuracy.KIND_CODES)
@@ -80,20 +80,20 @@ def point_label(*, point: CheckPoint, user: User, label: str) -> CheckPoint:
     Raises:
         ForbiddenError: the user may not label in the region.
         MineGISError: E-SAM-03 no such label.
-        ConflictError: E-SAM-04 two other people have labelled it already, or it is settled.
+        MineGISError: E-SAM-04 two other people have labelled it already, or it is settled.
     """
     require(user, Action.LABEL_SAMPLE, point.sample.edition.region)
     if label not in (*LABELS, UNSURE):
         raise MineGISError("E-SAM-03", value=label, known=", ".join((*LABELS, UNSURE)))
     point = CheckPoint.objects.select_for_update().get(pk=point.pk)
     if point.agreed_by_id is not None:
-        raise ConflictError("E-SAM-04", value=point.number)
+        raise MineGISError("E-SAM-04", value=point.number)
     if point.first_by_id in (None, user.pk):
         point.first_by, point.first_label = user, label
     elif point.second_by_id in (None, user.pk):
         point.second_by, point.second_label = user, label
     else:
-        raise ConflictError("E-SAM-04", value=point.number)
+        raise MineGISError("E-SAM-04", value=point.number)
     same = point.first_label == point.second_label
     point.agreed_label = point.first_label if same else ""
     point.save()
@@ -108,14 +108,14 @@ def point_settle(*, point: CheckPoint, user: User, label: str) -> CheckPoint:
     Raises:
         ForbiddenError: the user may not plan samples in the region.
         MineGISError: E-SAM-03 no such label.
-        ConflictError: E-SAM-05 the point has not been labelled twice, or both agree.
+        MineGISError: E-SAM-05 the point has not been labelled twice, or both agree.
     """
     require(user, Action.PLAN_SAMPLE, point.sample.edition.region)
     if label not in (*LABELS, UNSURE):
         raise MineGISError("E-SAM-03", value=label, known=", ".join((*LABELS, UNSURE)))
     point = CheckPoint.objects.select_for_update().get(pk=point.pk)
     if not point.first_label or not point.second_label or point.first_label == point.second_label:
-        raise ConflictError("E-SAM-05", value=point.number)
+        raise MineGISError("E-SAM-05", value=point.number)
     point.agreed_label, point.agreed_by = label, user
     point.save()
     measure(point.sample)

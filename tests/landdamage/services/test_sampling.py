@@ -9,7 +9,7 @@ from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 
 from landdamage.models import ChangeCell, CheckPoint, Edition
 from landdamage.services import sampling
-from minegis.errors import ConflictError, ForbiddenError, MineGISError
+from minegis.errors import ForbiddenError, MineGISError
 from minegis.registry.models import SRID
 from minegis.units import area_cm2
 
@@ -79,7 +79,7 @@ def test_labellers_are_two_and_blind(edition, make_user, client_for):
     assert "stratum" not in seen
     sampling.point_label(point=point, user=people[0], label="none>none")  # one's own may be corrected
     sampling.point_label(point=point, user=people[1], label="none>exc")
-    with pytest.raises(ConflictError):
+    with pytest.raises(MineGISError, match=r"E-SAM-0[45]"):
         sampling.point_label(point=point, user=people[2], label="none>exc")
     point.refresh_from_db()
     assert point.agreed_label == ""
@@ -90,7 +90,7 @@ def test_a_disagreement_is_settled_once_by_a_reviewer(edition, make_user):
     reviewer = make_user("reviewer", edition.region)
     sample = sampling.sample_draw(edition=edition, user=reviewer, total=60, seed=1)
     point = sample.points.first()
-    with pytest.raises(ConflictError):
+    with pytest.raises(MineGISError, match=r"E-SAM-0[45]"):
         sampling.point_settle(point=point, user=reviewer, label="none>exc")
     for person, label in zip(people, ("none>exc", "none>none"), strict=True):
         sampling.point_label(point=point, user=person, label=label)
@@ -98,7 +98,7 @@ def test_a_disagreement_is_settled_once_by_a_reviewer(edition, make_user):
         sampling.point_settle(point=point, user=people[0], label="none>exc")
     settled = sampling.point_settle(point=point, user=reviewer, label="none>exc")
     assert (settled.agreed_label, settled.agreed_by) == ("none>exc", reviewer)
-    with pytest.raises(ConflictError):
+    with pytest.raises(MineGISError, match=r"E-SAM-0[45]"):
         sampling.point_label(point=point, user=people[0], label="none>exc")
 
 
@@ -127,7 +127,7 @@ def test_a_foreign_region_sees_no_sample(edition, make_user, client_for, regions
     stranger = client_for(make_user("reviewer", regions.turpan))
     assert stranger.get(f"/api/v1/samples/{sample.pk}/").status_code == 404
     point = sample.points.first()
-    answer = stranger.post(f"/api/v1/check-points/{point.pk}/label/", {"label": "none>exc"})
+    answer = stranger.post(f"/api/v1/check-points/{point.pk}/label/", {"label": "none>exc"}, "application/json")
     assert answer.status_code == 404
 
 
