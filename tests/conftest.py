@@ -12,7 +12,7 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
-pytest_plugins = ["tests.fixtures.platform", "tests.fixtures.interpreted", "tests.fixtures.class_scenes"]
+pytest_plugins = ["tests.fixtures.platform", "tests.fixtures.interpreted", "tests.fixtures.class_scenes", "tests.fixtures.books"]
 
 ROOT = Path(__file__).resolve().parents[1]
 

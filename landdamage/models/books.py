@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.gis.db import models
@@ -60,7 +60,7 @@ class PointQuerySet(BooksQuerySet):
     region_path: ClassVar[str] = "sample__edition__region__code"
 
 
-def _person(verbose: object) -> models.ForeignKey:
+def _person(verbose: Any) -> Any:
     """A person who did something; the record outlives the account."""
     return models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=verbose
