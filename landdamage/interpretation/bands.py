@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 BAND_PIXELS = 1 << 23  # polygons are made from about this many pixels at once
-Block = tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.uint8]]  # components, confidence, margin
+Pixels = NDArray[np.uint8]
+Block = tuple[Pixels, Pixels, Pixels]  # class, confidence, margin, each (rows, width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,41 +19,41 @@ class Band:
 
     Attributes:
         row: the first of them.
-        components: (rows, width) component of each pixel.
+        classes: (rows, width) class of each pixel.
         confidence, margin: (rows, width) in steps of probability.
-        above, below: (width,) components of the rows beyond; None at the raster's edge.
+        above, below: (width,) classes of the rows beyond; None at the raster's edge.
     """
 
     row: int
-    components: NDArray[np.int32]
-    confidence: NDArray[np.uint8]
-    margin: NDArray[np.uint8]
-    above: NDArray[np.int32] | None
-    below: NDArray[np.int32] | None
+    classes: Pixels
+    confidence: Pixels
+    margin: Pixels
+    above: Pixels | None
+    below: Pixels | None
 
 
 def bands(blocks: Iterable[Block], height: int) -> Iterator[Band]:
     """Cut anew what comes in blocks of rows from top to bottom; the last band may be lower.
 
     Args:
-        blocks: components, confidence and margin, each (rows, width); at least one.
+        blocks: classes, confidence and margin, each (rows, width); at least one.
         height: rows of a band, ≥ 1.
     """
     parts: list[Block] = []
     row = filled = 0
-    above: NDArray[np.int32] | None = None
+    above: Pixels | None = None
 
-    def band(below: NDArray[np.int32] | None) -> Band:
-        components, confidence, margin = (np.concatenate(layer) for layer in zip(*parts, strict=True))
-        return Band(row, components, confidence, margin, above, below)
+    def band(below: Pixels | None) -> Band:
+        classes, confidence, margin = (np.concatenate(layer) for layer in zip(*parts, strict=True))
+        return Band(row, classes, confidence, margin, above, below)
 
     for block in blocks:
         rest = block
         while len(rest[0]):
             if filled == height:
-                whole = band(rest[0][0].copy())
+                whole = band(rest[0][0])
                 yield whole
-                above, row, filled = whole.components[-1].copy(), row + height, 0
+                above, row, filled = whole.classes[-1], row + height, 0
                 parts.clear()
             take = height - filled
             parts.append((rest[0][:take], rest[1][:take], rest[2][:take]))

@@ -6,6 +6,7 @@ pieces of a patch fit each other and their neighbours exactly, and joining them 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ import shapely
 from numpy.typing import NDArray
 
 from landdamage.interpretation.bands import Band
-from landdamage.interpretation.components import label_block
+from landdamage.interpretation.components import join, label_block
 from landdamage.interpretation.predict import PROBABILITY_STEPS
 from landdamage.interpretation.tracing import VOID, trace
 from landdamage.taxonomy import IGNORE
@@ -25,22 +26,27 @@ _WIDTH = PROBABILITY_STEPS + 1
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """Parts of components, or whole ones; arrays of one length n.
+    """Patches or parts of patches; arrays of one length n.
 
     Attributes:
-        components: component of each.
+        class_ids: class of each.
         polygons: in lattice coordinates.
         steps: (n, 201) pixels at each step of confidence.
         margins: sum of the margins in steps.
     """
 
-    components: NDArray[np.int32]
+    class_ids: NDArray[np.uint8]
     polygons: NDArray[Any]
     steps: NDArray[np.int64]
     margins: NDArray[np.int64]
 
     def __getitem__(self, which: NDArray[Any]) -> Pieces:
-        return Pieces(self.components[which], self.polygons[which], self.steps[which], self.margins[which])
+        return Pieces(self.class_ids[which], self.polygons[which], self.steps[which], self.margins[which])
+
+    @staticmethod
+    def concatenate(parts: Sequence[Pieces]) -> Pieces:
+        """All of them, one after the other."""
+        return Pieces(*(np.concatenate([getattr(part, name) for part in parts]) for name in Pieces.__slots__))
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Mean and 5 % quantile of the confidence, mean margin and number of pixels of each."""
@@ -54,78 +60,97 @@ class Pieces:
         }
 
 
-def band_pieces(band: Band, classes: NDArray[np.uint8], simplify_pixels: float) -> Pieces:
-    """The connected parts of a band of every class but background, with borders simplified.
+@dataclass(frozen=True, slots=True)
+class BandPieces:
+    """What a band holds of the patches.
+
+    Attributes:
+        pieces: its connected parts of every class but background, in the order of their first pixels.
+        entered, left: (width,) the piece at each column of the first and of the last row that the band above and below
+            goes on with; ``VOID`` elsewhere.
+    """
+
+    pieces: Pieces
+    entered: NDArray[np.int32]
+    left: NDArray[np.int32]
+
+
+def band_pieces(band: Band, simplify_pixels: float) -> BandPieces:
+    """The connected parts of a band, with borders simplified.
 
     Args:
         band: rows of the sieved raster.
-        classes: class of each component.
         simplify_pixels: tolerance in pixels; 0 keeps the stairs of pixels.
     """
-    labels, count = label_block(band.components)
-    component = np.empty(count, np.int32)
-    component[labels] = band.components
-    wanted = (classes[component] != 0) & (classes[component] != IGNORE)
-    number = np.where(wanted, np.cumsum(wanted) - 1, VOID).astype(np.int32)
-    pixels = number[labels]
-    seen = pixels != VOID
-    pixels = pixels[seen].astype(np.int64)
-    n = int(wanted.sum())
-    steps = np.bincount(pixels * _WIDTH + band.confidence[seen], minlength=n * _WIDTH).reshape(n, _WIDTH)
-    margins = np.bincount(pixels, weights=band.margin[seen], minlength=n).astype(np.int64)
-    del pixels, seen
-    observed = np.where(classes[component] != IGNORE, np.arange(count, dtype=np.int32), VOID)
+    labels, count = label_block(band.classes)
+    class_ids = np.empty(count, np.uint8)
+    class_ids[labels] = band.classes
+    observed = np.where(class_ids != IGNORE, np.arange(count, dtype=np.int32), VOID)
     polygons, owners = trace(observed[labels], band.above, band.below, band.row)
     if simplify_pixels > 0:  # together with the background, whose borders are those of its neighbours
         polygons = shapely.coverage_simplify(polygons, simplify_pixels, simplify_boundary=False)
-    return Pieces(component[wanted], polygons[wanted[owners]], steps, margins)
+    wanted = (class_ids != 0) & (class_ids != IGNORE)
+    number = np.where(wanted, np.cumsum(wanted) - 1, VOID).astype(np.int32)
+    piece = number[labels]
+    steps, margins = _statistics(piece, int(wanted.sum()), band)
+    first, last = piece[0], piece[-1]
+    none = np.full_like(first, VOID)
+    return BandPieces(
+        Pieces(class_ids[wanted], polygons[wanted[owners]], steps, margins),
+        none if band.above is None else np.where(band.classes[0] == band.above, first, VOID),
+        none if band.below is None else np.where(band.classes[-1] == band.below, last, VOID),
+    )
 
 
-def components_below(band: Band) -> NDArray[np.int32]:
-    """Components, ascending, that go on in the next band: every one that reaches it crosses the line somewhere."""
-    last = band.components[-1]
-    return np.unique(last[last == band.below]) if band.below is not None else np.zeros(0, np.int32)
-
-
-@dataclass(slots=True)
-class _Open:
-    polygons: list[Any]
-    steps: NDArray[np.int64]
-    margins: int
+def _statistics(piece: NDArray[np.int32], count: int, band: Band) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pixels at each step of confidence, and sum of the margins, of each piece."""
+    seen = piece != VOID
+    numbers = piece[seen]
+    step = numbers.astype(np.int64) * _WIDTH + band.confidence[seen]
+    steps = np.bincount(step, minlength=count * _WIDTH).reshape(count, _WIDTH)
+    return steps, np.bincount(numbers, weights=band.margin[seen], minlength=count).astype(np.int64)
 
 
 class OpenPatches:
-    """The components whose end has not been seen yet."""
+    """The patches whose end has not been seen yet."""
 
     def __init__(self) -> None:
-        self._open: dict[int, _Open] = {}
+        self._open: list[list[Pieces]] = []
+        self._line: NDArray[np.int32] | None = None  # which of them goes on at each column
 
-    def add(self, pieces: Pieces, going_on: NDArray[np.int32]) -> Pieces:
-        """Take the pieces of the next band.
-
-        Args:
-            pieces: of the band.
-            going_on: components that later bands add to.
+    def add(self, band: BandPieces) -> Pieces:
+        """Take the next band.
 
         Returns:
-            The components now complete, ascending.
+            The patches that end in it: those begun earlier, then the others, each in the order of their first pixels.
         """
-        begun = np.fromiter(self._open, np.int32, len(self._open))
-        partial = np.isin(pieces.components, going_on) | np.isin(pieces.components, begun)
-        for k in np.flatnonzero(partial):
-            state = self._open.setdefault(int(pieces.components[k]), _Open([], np.zeros(_WIDTH, np.int64), 0))
-            state.polygons.append(pieces.polygons[k])
-            state.steps += pieces.steps[k]
-            state.margins += int(pieces.margins[k])
-        ended = sorted(self._open.keys() - set(going_on.tolist()))
-        states = [self._open.pop(component) for component in ended]
-        whole = pieces[~partial]
-        joined = np.empty(len(states), object)
-        joined[:] = [shapely.coverage_union_all(state.polygons) for state in states]
-        done = Pieces(
-            np.concatenate([whole.components, np.array(ended, np.int32)]),
-            np.concatenate([whole.polygons, joined]),
-            np.concatenate([whole.steps, np.array([s.steps for s in states], np.int64).reshape(-1, _WIDTH)]),
-            np.concatenate([whole.margins, np.array([s.margins for s in states], np.int64)]),
-        )
-        return done[np.argsort(done.components)]
+        k, n = len(self._open), len(band.pieces.class_ids)
+        enters = band.entered != VOID
+        begun = np.zeros(0, np.int32) if self._line is None else self._line[enters]
+        groups, member = join(k + n, begun, k + band.entered[enters])
+        leaves = band.left != VOID
+        goes_on = np.zeros(groups, bool)
+        goes_on[member[k + band.left[leaves]]] = True
+        was_begun = np.zeros(groups, bool)
+        was_begun[member[:k]] = True
+        parts: dict[int, list[Pieces]] = {}
+        for group, earlier in zip(member[:k].tolist(), self._open, strict=True):
+            parts.setdefault(group, []).extend(earlier)
+        in_part = (was_begun | goes_on)[member[k:]]
+        for i in np.flatnonzero(in_part):
+            parts.setdefault(int(member[k + i]), []).append(band.pieces[np.array([i])])
+        staying = [group for group in parts if goes_on[group]]
+        self._open = [parts[group] for group in staying]
+        place = np.full(groups, VOID, np.int32)
+        place[staying] = np.arange(len(staying))
+        self._line = np.full(len(band.left), VOID, np.int32)
+        self._line[leaves] = place[member[k + band.left[leaves]]]
+        ended = [_joined(whole) for group, whole in parts.items() if not goes_on[group]]
+        return Pieces.concatenate([*ended, band.pieces[~in_part]])
+
+
+def _joined(parts: list[Pieces]) -> Pieces:
+    """The pieces of one patch as one."""
+    every = Pieces.concatenate(parts)
+    polygon = np.array([shapely.coverage_union_all(every.polygons)], object)
+    return Pieces(every.class_ids[:1], polygon, every.steps.sum(axis=0)[None], every.margins.sum()[None])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,8 @@ import shapely
 from numpy.typing import NDArray
 
 from landdamage.interpretation.bands import BAND_PIXELS, Block, bands
-from landdamage.interpretation.components import Components, find_components, label_block, sieve
-from landdamage.interpretation.pieces import OpenPatches, Pieces, band_pieces, components_below
+from landdamage.interpretation.components import find_components, label_block, sieve
+from landdamage.interpretation.pieces import OpenPatches, Pieces, band_pieces
 from landdamage.interpretation.predict import PROBABILITY_STEPS
 from landdamage.interpretation.rasters import result_raster
 from landdamage.interpretation.source import SceneSource
@@ -96,25 +96,25 @@ def vectorise(
             yield layers
 
     smallest = minimum_mapping_unit_m2(source.gsd_m) if min_area_m2 is None else min_area_m2
-    components = sieve(
-        find_components(layers[0] for layers in blocks(0.0, _GRAPH_SHARE)), math.ceil(smallest / source.gsd_m**2)
-    )
-    sieved = _write(blocks(_GRAPH_SHARE, 1.0), source, rasters, tags, components)
+    found = find_components(layers[0] for layers in blocks(0.0, _GRAPH_SHARE))
+    classes = sieve(found, math.ceil(smallest / source.gsd_m**2))
+    of_block = [classes[members] for members in found.of_block]
+    del found, classes  # the graph is done with: a byte per component is left
     patches = OpenPatches()
-    for band in bands(sieved, max(1, BAND_PIXELS // source.width)):
-        pieces = band_pieces(band, components.classes, simplify_pixels)
-        whole = patches.add(pieces, components_below(band))
-        yield _patches(whole, components, source)
+    for band in bands(
+        _write(blocks(_GRAPH_SHARE, 1.0), of_block, source, rasters, tags), max(1, BAND_PIXELS // source.width)
+    ):
+        yield _patches(patches.add(band_pieces(band, simplify_pixels)), source)
 
 
 def _write(
     blocks: Iterator[NDArray[np.uint8]],
+    of_block: Sequence[NDArray[np.uint8]],
     source: SceneSource,
     rasters: Rasters,
     tags: dict[str, Any],
-    components: Components,
 ) -> Iterator[Block]:
-    """Write the rasters row by row, and hand on the component, confidence and margin of each pixel."""
+    """Write the rasters row by row, and hand on the final class, the confidence and the margin of each pixel."""
     size = (source.height, source.width)
     place = (size, source.crs, source.transform, tags)
     with ExitStack() as files:
@@ -122,15 +122,15 @@ def _write(
         step = 1 / PROBABILITY_STEPS
         confidence = files.enter_context(result_raster(rasters.confidence, *place, classes=False, scale=step))
         margin = files.enter_context(result_raster(rasters.margin, *place, classes=False, scale=step))
-        for layers, of_block in zip(blocks, components.of_block, strict=True):
-            ids = of_block[label_block(layers[0])[0]]
-            classes.add(components.classes[ids])
+        for layers, of_label in zip(blocks, of_block, strict=True):
+            final = of_label[label_block(layers[0])[0]]
+            classes.add(final)
             confidence.add(layers[1])
             margin.add(layers[2])
-            yield ids, layers[1], layers[2]
+            yield final, layers[1], layers[2]
 
 
-def _patches(whole: Pieces, components: Components, source: SceneSource) -> gpd.GeoDataFrame:
+def _patches(whole: Pieces, source: SceneSource) -> gpd.GeoDataFrame:
     grid = source.transform
     matrix = np.array([[grid.a, grid.d], [grid.b, grid.e]])
     placed = shapely.transform(whole.polygons, lambda xy: xy @ matrix + (grid.c, grid.f))
@@ -139,11 +139,10 @@ def _patches(whole: Pieces, components: Components, source: SceneSource) -> gpd.
     geometry = shapely.transform(
         reproject(placed, source.crs.to_wkt()), lambda degrees: np.round(degrees, DEGREE_DECIMALS)
     )
-    class_ids = components.classes[whole.components]
-    codes = [BY_ID[int(c)].code for c in class_ids]
+    codes = [BY_ID[int(c)].code for c in whole.class_ids]
     return gpd.GeoDataFrame(
         {
-            "class_id": class_ids,
+            "class_id": whole.class_ids,
             "class_code": codes,
             "damage_kind": [damage_kind(code) for code in codes],
             **whole.columns(),

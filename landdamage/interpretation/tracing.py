@@ -21,8 +21,8 @@ _NORTH, _EAST, _SOUTH, _WEST = range(4)
 
 def trace(
     labels: NDArray[np.int32],
-    above: NDArray[np.int32] | None = None,
-    below: NDArray[np.int32] | None = None,
+    above: NDArray[np.integer[Any]] | None = None,
+    below: NDArray[np.integer[Any]] | None = None,
     first_row: int = 0,
 ) -> tuple[NDArray[Any], NDArray[np.int32]]:
     """One polygon per label of a band of rows.
@@ -49,7 +49,7 @@ def trace(
 
 
 def _passages(
-    labels: NDArray[np.int32], above: NDArray[np.int32] | None, below: NDArray[np.int32] | None
+    labels: NDArray[np.int32], above: NDArray[np.integer[Any]] | None, below: NDArray[np.integer[Any]] | None
 ) -> tuple[NDArray[Any], ...]:
     """Passages of borders through vertices: y, x, edge it leaves along, direction it comes in, component on its right.
 

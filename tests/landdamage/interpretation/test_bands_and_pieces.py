@@ -11,8 +11,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from landdamage.interpretation.bands import bands
-from landdamage.interpretation.components import label_block
-from landdamage.interpretation.pieces import OpenPatches, Pieces, band_pieces, components_below
+from landdamage.interpretation.pieces import OpenPatches, Pieces, band_pieces
 from landdamage.taxonomy import IGNORE
 
 Raster = NDArray[np.uint8]
@@ -23,31 +22,30 @@ FULL = hnp.arrays(np.uint8, SHAPES, elements=st.sampled_from([1, 2, 3, IGNORE]))
 
 def grow(raster: Raster, band_height: int, block_height: int, simplify: float) -> list[Pieces]:
     """The patches that end in each band; confidence is the row, margin the column."""
-    labels, count = label_block(raster)
-    classes = np.empty(count, np.uint8)
-    classes[labels] = raster
-    rows, columns = np.indices(raster.shape).astype(np.uint8)
+    rows, columns = (
+        np.broadcast_to(index, raster.shape).astype(np.uint8)
+        for index in np.ogrid[: raster.shape[0], : raster.shape[1]]
+    )
     blocks = [
-        (labels[k : k + block_height], rows[k : k + block_height], columns[k : k + block_height])
+        (raster[k : k + block_height], rows[k : k + block_height], columns[k : k + block_height])
         for k in range(0, len(raster), block_height)
     ]
     patches = OpenPatches()
-    return [
-        patches.add(band_pieces(band, classes, simplify), components_below(band)) for band in bands(blocks, band_height)
-    ]
+    return [patches.add(band_pieces(band, simplify)) for band in bands(blocks, band_height)]
 
 
 def together(parts: list[Pieces]) -> Pieces:
-    """All patches, ascending by component."""
-    whole = Pieces(*(np.concatenate([getattr(p, name) for p in parts]) for name in Pieces.__slots__))
-    return whole[np.argsort(whole.components)]
+    """All patches in the order of their first pixels."""
+    whole = Pieces.concatenate(parts)
+    corners = [min((y, x) for x, y in polygon.exterior.coords) for polygon in whole.polygons]
+    return whole[np.array(sorted(range(len(corners)), key=corners.__getitem__), int)]
 
 
 @given(RASTERS, st.integers(1, 31), st.integers(1, 31))
 @settings(max_examples=150, deadline=None)
 def test_joined_pieces_are_the_patches_of_the_whole_raster(raster: Raster, band: int, block: int) -> None:
     whole, cut = (together(grow(raster, height, block, 0)) for height in (len(raster), band))
-    np.testing.assert_array_equal(cut.components, whole.components)
+    np.testing.assert_array_equal(cut.class_ids, whole.class_ids)
     np.testing.assert_array_equal(cut.steps, whole.steps)
     np.testing.assert_array_equal(cut.margins, whole.margins)
     assert set(shapely.get_type_id(cut.polygons)) <= {shapely.GeometryType.POLYGON}
