@@ -41,7 +41,7 @@ class SampleDrawSerializer(serializers.Serializer[Any]):
 class LabelSerializer(serializers.Serializer[Any]):
     """A label: kind before > kind now (``none>exc``), or ``unsure``."""
 
-    label = serializers.CharField(max_length=20)
+    label = serializers.CharField(max_length=20)  # type: ignore[assignment]
 
 
 class PointSerializer(serializers.ModelSerializer[CheckPoint]):

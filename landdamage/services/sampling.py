@@ -8,7 +8,7 @@ from typing import Any
 
 import geopandas as gpd
 import shapely
-from django.contrib.gis.geos import GEOSGeometry
+from django.contrib.gis.geos import Point
 from django.db import transaction
 
 from landdamage.accounting import accuracy
@@ -65,9 +65,7 @@ def sample_draw(*, edition: Edition, user: User, total: int | None = None, seed:
         strata=[{"code": s.code, "area_cm2": s.area_cm2, "points": s.points} for s in strata],
     )
     CheckPoint.objects.bulk_create(
-        CheckPoint(
-            sample=sample, number=number, stratum=code, geom=GEOSGeometry(memoryview(shapely.to_wkb(at)), srid=SRID)
-        )
+        CheckPoint(sample=sample, number=number, stratum=code, geom=Point(at.x, at.y, srid=SRID))
         for number, (code, at) in enumerate(accuracy.draw(cells, strata, seed), start=1)
     )
     return sample
