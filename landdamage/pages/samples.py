@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+import shapely
 from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpResponse
@@ -13,14 +15,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
-from landdamage.accounting import accuracy
+from landdamage.imagery.chip import chip as cut_chip
+from landdamage.imagery.radiometry import Stretch
+from landdamage.imagery.thumbnail import display_indexes
 from landdamage.models import CheckPoint, CheckSample, Edition, Scene
 from landdamage.services import sampling
+from landdamage.services.files import file_path
+from minegis import units
 from minegis.access.permissions import Action, allowed, require
 from minegis.access.requests import PageRequest
 from minegis.errors import MineGISError
 from minegis.problems import request_language
 
+CHIP_PIXELS = 128  # of the scene, across the picture round a point
 KIND_NAMES = {
     "none": gettext_lazy("No damage"),
     "exc": gettext_lazy("Excavation"),
@@ -166,7 +173,9 @@ def scene_at(edition: Edition, point: CheckPoint, when: str) -> Scene | None:
 def chip(request: PageRequest, point_id: int, when: str) -> HttpResponse:
     """The image round a point as PNG, with a cross at the point."""
     point = get_object_or_404(
-        CheckPoint.objects.visible_to(request.user).select_related("sample__edition__region", "sample__edition__based_on"),
+        CheckPoint.objects.visible_to(request.user).select_related(
+            "sample__edition__region", "sample__edition__based_on"
+        ),
         pk=point_id,
     )
     edition = point.sample.edition
@@ -174,6 +183,25 @@ def chip(request: PageRequest, point_id: int, when: str) -> HttpResponse:
     scene = scene_at(edition, point, when)
     if scene is None:
         return HttpResponse(status=404)
-    answer = HttpResponse(sampling.chip_png(scene, point), content_type="image/png")
+    answer = HttpResponse(_picture(scene, point), content_type="image/png")
     answer["Cache-Control"] = "private, max-age=3600"
     return answer
+
+
+def _picture(scene: Scene, point: CheckPoint) -> bytes:
+    """256 m of ground with a ring of two pixels round the point."""
+    gsd = scene.gsd_m or 1.0
+    at, epsg = shapely.Point(point.geom.x, point.geom.y), units.gauss_kruger_epsg(point.geom.x)
+    metric = units.reproject(at, units.CGCS2000_EPSG, epsg)
+    half = CHIP_PIXELS / 2 * gsd
+    indexes = display_indexes(scene.bands, range(1, len(scene.bands) + 1))
+    low, high = (np.array(scene.stretch[key], np.float64)[[i - 1 for i in indexes]] for key in ("low", "high"))
+    return cut_chip(
+        file_path(scene.cog_sha256),
+        units.reproject(metric.buffer(3 * gsd), epsg, units.CGCS2000_EPSG),
+        stretch=Stretch(low, high),
+        indexes=indexes,
+        window=(metric.x - half, metric.y - half, metric.x + half, metric.y + half),
+        epsg=epsg,
+        size=512,
+    )
