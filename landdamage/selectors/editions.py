@@ -149,6 +149,11 @@ def edition_history(
     ]
 
 
+def edition_cells(edition: Edition) -> gpd.GeoDataFrame:
+    """Every cell of an edition, nothing masked: for computing, never for showing."""
+    return _cells(edition, {})
+
+
 def edition_sums(
     edition: Edition, region: Region | str | None = None, mine: Mine | str | None = None
 ) -> dict[str, dict[str, int]]:

@@ -1,0 +1,258 @@
+"""The life of an edition: draft, frozen, published, superseded or withdrawn; monitored areas; the opening book."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import geopandas as gpd
+from django.contrib.gis.geos import GEOSGeometry
+from django.db import transaction
+from django.db.models import Case, Max, QuerySet, When
+from django.utils import timezone
+
+from landdamage.accounting.content import content_sha256
+from landdamage.accounting.states import Flow
+from landdamage.models import ChangePiece, Edition, MonitoredArea
+from landdamage.selectors.editions import edition_cells, edition_sums
+from landdamage.services.subsidence import outline
+from minegis.access.models import User
+from minegis.access.permissions import Action, require
+from minegis.errors import ConflictError, MineGISError
+from minegis.registry.models import Region
+
+State = Edition.State
+MOST_BIAS = 0.20  # of the new area; above it the manager signs
+
+
+@transaction.atomic
+def area_update(*, region: Region, user: User, extra: GEOSGeometry | None = None, note: str = "") -> MonitoredArea:
+    """A new version of the monitored area: the influence zones of the region's mines and what is added by hand.
+
+    Args:
+        region: whose area.
+        user: an analyst of the region.
+        extra: polygonal ground beyond the zones, EPSG:4490; None for none.
+        note: why it changed.
+
+    Raises:
+        ForbiddenError: the user may not build editions here.
+        MineGISError: E-EDI-22, the outline is not valid.
+    """
+    require(user, Action.BUILD_EDITION, region)
+    Region.objects.select_for_update().get(pk=region.pk)
+    latest = MonitoredArea.objects.filter(region=region).aggregate(latest=Max("version"))["latest"] or 0
+    shape = None if extra is None else outline(extra)
+    return MonitoredArea.objects.create(
+        region=region, version=latest + 1, extra=shape, note=note[:200], created_by=user
+    )
+
+
+@transaction.atomic
+def edition_draft(
+    *,
+    region: Region,
+    year: int,
+    user: User,
+    based_on: Edition | None = None,
+    change_note: str = "",
+    params: dict[str, Any] | None = None,
+) -> Edition:
+    """Open the next version of a year.
+
+    Args:
+        region: whose book.
+        year: the year accounted for.
+        user: an analyst of the region.
+        based_on: the book it opens with; None takes the published edition of the latest earlier year, else its frozen
+            one; a region without any begins with its first book.
+        change_note: why there is another version; needed once the year has been published.
+        params: thresholds other than the defaults (fields of ``accounting.rules.Rules``).
+
+    Raises:
+        ForbiddenError: the user may not build editions here.
+        MineGISError: E-EDI-02 an edition of the year is open, E-EDI-11 no change note, E-EDI-18 the edition below is
+            neither frozen nor published, or not of an earlier year.
+    """
+    require(user, Action.BUILD_EDITION, region)
+    Region.objects.select_for_update().get(pk=region.pk)
+    same_year = Edition.objects.filter(region=region, year=year)
+    unfinished = same_year.filter(state__in=[State.DRAFT, State.FROZEN]).first()
+    if unfinished is not None:
+        raise MineGISError("E-EDI-02", year=year, version=f"v{unfinished.version}", state=unfinished.state)
+    if same_year.filter(state__in=Edition.PUBLIC).exists() and not change_note.strip():
+        raise MineGISError("E-EDI-11")
+    if based_on is None:
+        based_on = books_below(region, year).first()
+    elif based_on.region_id != region.pk or based_on.year >= year or based_on.state == State.DRAFT:
+        raise MineGISError("E-EDI-18", state=based_on.state)
+    area = MonitoredArea.objects.filter(region=region).order_by("-version").first()
+    return Edition.objects.create(
+        region=region,
+        year=year,
+        version=(same_year.aggregate(latest=Max("version"))["latest"] or 0) + 1,
+        based_on=based_on,
+        area=area or MonitoredArea.objects.create(region=region, version=1, created_by=user),
+        change_note=change_note,
+        params=params or {},
+        created_by=user,
+    )
+
+
+def books_below(region: Region, year: int) -> QuerySet[Edition]:
+    """Editions a year can stand on: of earlier years, the latest year first, published before frozen."""
+    return Edition.objects.filter(
+        region=region, year__lt=year, state__in=[State.PUBLISHED, State.FROZEN]
+    ).order_by("-year", Case(When(state=State.PUBLISHED, then=0), default=1), "-version")
+
+
+@transaction.atomic
+def edition_discard(*, edition: Edition, user: User, lock: int) -> None:
+    """Delete a draft with its cells and decisions.
+
+    Raises:
+        ForbiddenError: the user may not build editions here.
+        ConflictError: somebody changed the edition meanwhile.
+        MineGISError: E-EDI-01, it is no draft; E-EDI-17, it is being computed.
+    """
+    row = _locked(edition, lock, user, Action.BUILD_EDITION, State.DRAFT)
+    refuse_while_computing(row)
+    row.cells.all()._raw_delete(row.cells.db)  # a hundred thousand rows need not pass through Python
+    row.delete()
+
+
+@transaction.atomic
+def edition_freeze(*, edition: Edition, user: User, lock: int) -> Edition:
+    """Lock the numbers and take their hash.
+
+    Raises:
+        ForbiddenError: the user may not build editions here.
+        ConflictError: somebody changed the edition meanwhile.
+        MineGISError: E-EDI-01 no draft, E-EDI-12 not computed, E-EDI-17 being computed, E-EDI-03 newly seen changes
+            without a decision, E-EDI-04 waters of unknown origin; or an identity of the books is broken.
+    """
+    row = _locked(edition, lock, user, Action.BUILD_EDITION, State.DRAFT)
+    refuse_while_computing(row)
+    if row.computed_at is None:
+        raise MineGISError("E-EDI-12")
+    undecided = row.pieces.filter(kind=ChangePiece.Kind.NEW, decision="").count()
+    if undecided:
+        raise MineGISError("E-EDI-03", value=undecided)
+    if row.results.get("undecided_water"):
+        raise MineGISError("E-EDI-04", value=len(row.results["undecided_water"]))
+    cells = edition_cells(row)
+    check_books(row, cells)
+    row.results = {**row.results, "statement": edition_sums(row)}
+    row.content_sha256 = content_sha256(cells)
+    row.state, row.frozen_by, row.frozen_at = State.FROZEN, user, timezone.now()
+    return _saved(row)
+
+
+@transaction.atomic
+def edition_unfreeze(*, edition: Edition, user: User, lock: int) -> Edition:
+    """Back to a draft, as long as it has not been published and no other book stands on it.
+
+    Raises:
+        ForbiddenError, ConflictError, MineGISError: as for ``edition_freeze``; E-EDI-02 another year stands on it.
+    """
+    row = _locked(edition, lock, user, Action.BUILD_EDITION, State.FROZEN)
+    follower = row.followers.order_by("-year").first()
+    if follower is not None:
+        raise MineGISError("E-EDI-02", year=follower.year, version=f"v{follower.version}", state=follower.state)
+    row.state, row.frozen_by, row.frozen_at, row.content_sha256 = State.DRAFT, None, None, ""
+    return _saved(row)
+
+
+@transaction.atomic
+def edition_publish(*, edition: Edition, user: User, lock: int, sign_bias: bool = False) -> Edition:
+    """Publish a frozen edition; the published version of the same year is superseded.
+
+    Args:
+        edition: frozen.
+        user: a manager of the region who decided no change of it.
+        lock: the revision the user saw.
+        sign_bias: the manager publishes in spite of an estimated bias above 20 % of the new area.
+
+    Raises:
+        ForbiddenError: the user may not publish here.
+        ConflictError: somebody changed the edition meanwhile.
+        MineGISError: E-EDI-01 not frozen, E-EDI-06 the user decided changes, E-EDI-10 bias without signature,
+            E-EDI-11 another version without a change note.
+    """
+    row = _locked(edition, lock, user, Action.PUBLISH_EDITION, State.FROZEN)
+    if row.pieces.filter(decided_by=user).exists():
+        raise MineGISError("E-EDI-06")
+    share = bias_share(row)
+    if share is not None and share > MOST_BIAS:
+        if not sign_bias:
+            raise MineGISError("E-EDI-10", value=f"{100 * share:.1f}")
+        row.signed_bias = True
+    older = Edition.objects.select_for_update(of=("self",)).filter(
+        region=row.region, year=row.year, state=State.PUBLISHED
+    )
+    replaced = older.first()
+    if replaced is not None:
+        if not row.change_note.strip():
+            raise MineGISError("E-EDI-11")
+        replaced.state = State.SUPERSEDED
+        _saved(replaced)
+        row.supersedes = replaced
+    row.state, row.published_by, row.published_at = State.PUBLISHED, user, timezone.now()
+    return _saved(row)
+
+
+@transaction.atomic
+def edition_withdraw(*, edition: Edition, user: User, lock: int, reason: str) -> Edition:
+    """Take a published or superseded edition out of use; its cells and its hash stay.
+
+    Raises:
+        ForbiddenError, ConflictError: as for ``edition_publish``.
+        MineGISError: E-EDI-01 not published, E-EDI-21 no reason.
+    """
+    row = _locked(edition, lock, user, Action.PUBLISH_EDITION, *Edition.PUBLIC)
+    if not reason.strip():
+        raise MineGISError("E-EDI-21")
+    row.state, row.withdrawn_reason = State.WITHDRAWN, reason
+    return _saved(row)
+
+
+def bias_share(edition: Edition) -> float | None:
+    """The estimated bias as a share of the reported new area; None unless different sensors were compared."""
+    bias = edition.results.get("bias") or {}
+    if not edition.results.get("mixed_sensor") or bias.get("bias_cm2") is None:
+        return None
+    new = sum(sums["new"] for sums in edition_sums(edition).values())
+    return abs(bias["bias_cm2"]) / new if new else None
+
+
+def refuse_while_computing(edition: Edition) -> None:
+    """Raise E-EDI-17 while the edition's account job is queued or running."""
+    if edition.job is not None and edition.job.is_active:
+        raise MineGISError("E-EDI-17")
+
+
+def check_books(edition: Edition, cells: gpd.GeoDataFrame) -> None:
+    """Every identity of the books on these cells, and the opening stock on the book below.
+
+    Raises:
+        MineGISError: an identity is broken.
+    """
+    from landdamage.accounting.identities import check
+
+    below = edition_sums(edition.based_on) if edition.based_on else None
+    check(cells, below)
+
+
+def _locked(edition: Edition, lock: int, user: User, action: Action, *states: str) -> Edition:
+    row = Edition.objects.select_for_update(of=("self",)).select_related("region", "job").get(pk=edition.pk)
+    require(user, action, row.region)
+    if row.state not in states:
+        raise MineGISError("E-EDI-01", state=row.state)
+    if row.lock != lock:
+        raise ConflictError
+    return row
+
+
+def _saved(row: Edition) -> Edition:
+    row.lock += 1
+    row.save()
+    return row
