@@ -11,7 +11,6 @@ from django.db.models import Case, Max, QuerySet, When
 from django.utils import timezone
 
 from landdamage.accounting.content import content_sha256
-from landdamage.accounting.states import Flow
 from landdamage.models import ChangePiece, Edition, MonitoredArea
 from landdamage.selectors.editions import edition_cells, edition_sums
 from landdamage.services.subsidence import outline
@@ -100,9 +99,9 @@ def edition_draft(
 
 def books_below(region: Region, year: int) -> QuerySet[Edition]:
     """Editions a year can stand on: of earlier years, the latest year first, published before frozen."""
-    return Edition.objects.filter(
-        region=region, year__lt=year, state__in=[State.PUBLISHED, State.FROZEN]
-    ).order_by("-year", Case(When(state=State.PUBLISHED, then=0), default=1), "-version")
+    return Edition.objects.filter(region=region, year__lt=year, state__in=[State.PUBLISHED, State.FROZEN]).order_by(
+        "-year", Case(When(state=State.PUBLISHED, then=0), default=1), "-version"
+    )
 
 
 @transaction.atomic

@@ -17,7 +17,11 @@ from minegis.registry.models import Region
 
 MOST_BYTES: Final = 30 * 2**20
 DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-SIGNATURES: Final = ((b"%PDF-", "application/pdf"), (b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
+SIGNATURES: Final = (
+    (b"%PDF-", "application/pdf"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+)
 
 
 def media_type(content: bytes) -> str:
