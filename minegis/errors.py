@@ -369,6 +369,58 @@ def _table() -> dict[str, Entry]:
             "字段名编码损坏(中文字段名被截断)，请改用英文字段名",
             "A column name is cut in mid-character; use ASCII names",
         ),
+        "E-VEC-10": e(
+            422,
+            "类别 {value} 无法识别",
+            "Class {value} is not known",
+            "请为每个类别指定对应的状态",
+            "Say which state each of them means",
+        ),
+        "E-VEC-11": e(
+            422,
+            "类别“{value}”可对应多种状态：{known}",
+            "Class '{value}' may mean several states: {known}",
+            "请指定对应的状态",
+            "Say which one is meant",
+        ),
+        "E-VEC-12": e(
+            422,
+            "文件中有多个图层：{value}",
+            "The file holds several layers: {value}",
+            "请指定图层",
+            "Name the layer to read",
+        ),
+        "E-VEC-13": e(
+            415,
+            "无法识别的矢量格式({value})",
+            "Unknown vector format ({value})",
+            "请提供 Shapefile(zip)、GeoPackage、GeoJSON 或 FileGDB(zip)",
+            "Provide a zipped shapefile, GeoPackage, GeoJSON or zipped file geodatabase",
+        ),
+        "E-VEC-14": e(
+            422, "不支持的导出选项：{value}", "Cannot export as {value}", "可选：{known}", "Choose one of: {known}"
+        ),
+        "E-VEC-15": e(
+            422,
+            "矢量文件没有坐标系，请选择坐标系",
+            "The vector file has no coordinate system; choose one",
+            "读取时选择坐标系(如 EPSG:4490)，或附上 .prj",
+            "Choose it on reading (e.g. EPSG:4490) or add a .prj",
+        ),
+        "E-VEC-16": e(
+            422,
+            "文件过大({value}，上限 {limit})",
+            "The file is too large ({value}, limit {limit})",
+            "请分批导入",
+            "Import it in parts",
+        ),
+        "E-VEC-17": e(
+            422,
+            "矢量文件损坏，无法读取",
+            "The vector file is damaged and cannot be read",
+            "请重新导出",
+            "Export it again",
+        ),
         # Model choice
         "E-MOD-01": e(
             422,

@@ -308,6 +308,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "rasterio": {"level": "WARNING"},
+        "pyogrio": {"level": "WARNING"},
         "numexpr": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
     },

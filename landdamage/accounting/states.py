@@ -104,18 +104,20 @@ DECISIONS: Final = MappingProxyType(
     }
 )
 
-# BHLX of the standard attribute table.
+# BHLX of the standard attribute table; 14 and 50 are additions of this product (only drafts hold undecided cells).
 FLOW_EXPORT: Final = MappingProxyType(
     {
         Flow.PERSIST: "10",
         Flow.NEW: "11",
         Flow.FIRST_SEEN: "12",
         Flow.OMISSION: "13",
+        Flow.UNDECIDED: "14",
         Flow.RESTORED: "21",
         Flow.CORRECTED: "22",
         Flow.PENDING: "23",
         Flow.RECLASS: "31",
         Flow.CARRIED: "40",
+        Flow.EXIT: "50",
     }
 )
 
