@@ -29,11 +29,12 @@ def geometries(items: Iterable[BaseGeometry | None]) -> Geometries:
 
 
 def to_albers(items: Iterable[BaseGeometry | None], crs: Any = CGCS2000_EPSG) -> Geometries:
-    """Geometries (N,) in ``ALBERS``; long edges of geographic ones are densified first. None stays None."""
+    """Geometries (N,) in ``ALBERS``, vertices on the grid; long edges in degrees are densified first. None stays None."""
     array = geometries(items)
     if crs == CGCS2000_EPSG:
         array = shapely.segmentize(array, LONGEST_EDGE_DEGREES)
-    return geometries(None if item is None else reproject(item, crs, ALBERS) for item in array)
+    array = geometries(None if item is None else reproject(item, crs, ALBERS) for item in array)
+    return shapely.transform(array, lambda xy: np.rint(xy * 100) / 100)
 
 
 def polygons_of(geometry: BaseGeometry) -> Geometries:

@@ -213,9 +213,15 @@ def split_opening(
     where[whole] = within
     touched, cell = tree.query(shapes, predicate="intersects")
     where[np.setdiff1d(np.arange(len(cells)), cell)] = nowhere
-    open_pairs = where[cell] < 0
+    touched, cell = touched[where[cell] < 0], cell[where[cell] < 0]
+    # Most of these only share a border: nothing of them but rounding lies outside the territory that holds most.
+    common = shapely.area(shapely.intersection(cells[cell], shapes[touched]))
+    most = first_of(len(cells), cell, touched, -common, touched)
+    near = np.unique(cell)
+    rest = shapely.buffer(shapely.difference(cells[near], shapes[most[near]]), -SLIVER_M / 2)
+    where[near[shapely.is_empty(rest)]] = most[near[shapely.is_empty(rest)]]
+    touched, cell = touched[where[cell] < 0], cell[where[cell] < 0]
     rows, homes, parts, shares = [], [], [], []
-    touched, cell = touched[open_pairs], cell[open_pairs]
     sequence = np.argsort(cell, kind="stable")
     for group in np.split(sequence, np.flatnonzero(np.diff(cell[sequence])) + 1) if len(cell) else []:
         row = int(cell[group[0]])
