@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-BAND_PIXELS = 1 << 23  # polygons are made from about this many pixels at once
+BAND_PIXELS = 1 << 22  # polygons are made from about this many pixels at once
 Pixels = NDArray[np.uint8]
 Block = tuple[Pixels, Pixels, Pixels]  # class, confidence, margin, each (rows, width)
 
