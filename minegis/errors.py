@@ -525,6 +525,28 @@ def _table() -> dict[str, Entry]:
             "需两人判读且结果不同",
             "Two people must have labelled it differently",
         ),
+        # Accounting
+        "E-ACC-01": e(
+            500,
+            "账目不平：恒等式 {identity} 不成立（{value}）",
+            "The books do not balance: identity {identity} fails ({value})",
+            "请将此消息连同年份和矿山告知系统管理员",
+            "Tell the administrator this message with the year and the mine",
+        ),
+        "E-ACC-02": e(
+            409,
+            "图斑 {piece} 不能作出“{value}”的决定",
+            "Piece {piece} cannot be decided as {value}",
+            "该图斑不存在或类型不符，请刷新页面",
+            "It is not there or of another kind; reload the page",
+        ),
+        "E-ACC-03": e(
+            500,
+            "上年账与监测单元范围不符，相差 {value} m²",
+            "Last year's book does not fit the unit's ground, by {value} m²",
+            "请按本年监测范围重新划分上年账",
+            "Share last year's cells out to this year's units again",
+        ),
         # Editions, decisions and their evidence
         "E-EDI-01": e(
             409,

@@ -57,29 +57,47 @@ def reproject(geometry: BaseGeometry, source: Any, target: Any = CGCS2000_EPSG) 
     return shapely.transform(geometry, apply)
 
 
-def area_m2(geometry: BaseGeometry, crs: Any = CGCS2000_EPSG) -> float:
-    """Ellipsoidal area on CGCS2000 in m² of a polygonal geometry.
+@lru_cache(maxsize=64)
+def _is_degrees(crs: CRS) -> bool:
+    """Whether coordinates are CGCS2000 degrees; 4326 may be relabelled, PROJ knows only a null step between them.
 
-    Edges longer than 100 m are densified in the geometry's own CRS first, because a straight edge of a projected map
+    Cached because PROJ searches its whole register for the code of a system that has none.
+    """
+    return crs.to_epsg() in (CGCS2000_EPSG, 4326)
+
+
+def areas_m2(geometries: np.ndarray, crs: Any = CGCS2000_EPSG) -> np.ndarray:
+    """Ellipsoidal areas on CGCS2000 in m² of polygonal geometries.
+
+    Edges longer than 100 m are densified in the geometries' own CRS first, because a straight edge of a projected map
     is not a geodesic. Statutory Chinese areas are ellipsoidal: no slope or height correction.
 
     Args:
-        geometry: polygon or multipolygon, x = easting or longitude.
+        geometries: (n,) polygons or multipolygons, x = easting or longitude.
         crs: anything pyproj understands; EPSG:4490 by default.
 
     Returns:
-        Non-negative area in m²; 0.0 for an empty geometry.
+        (n,) float64, not negative; 0.0 for an empty geometry.
     """
-    if geometry.is_empty:
-        return 0.0
     crs = CRS.from_user_input(crs)
     step = DENSIFY_M / 111_320.0 if crs.is_geographic else DENSIFY_M / crs.axis_info[0].unit_conversion_factor
-    dense = shapely.segmentize(geometry, step)
-    if crs.to_epsg() not in (CGCS2000_EPSG, 4326):  # 4326 may be relabelled: PROJ knows only a null step between them
-        dense = reproject(dense, crs)
+    dense = shapely.segmentize(geometries, step)
+    if not _is_degrees(crs):
+        there = transformer(crs, CGCS2000_EPSG)
+        dense = shapely.transform(dense, lambda xy: np.column_stack(there.transform(xy[:, 0], xy[:, 1])))
     # Orientation decides the sign ring by ring, so holes must run against their shell.
-    area, _ = GEOD.geometry_area_perimeter(shapely.orient_polygons(dense))
-    return abs(area)
+    oriented = shapely.orient_polygons(dense)
+    return np.array([0.0 if g.is_empty else abs(GEOD.geometry_area_perimeter(g)[0]) for g in oriented])
+
+
+def area_m2(geometry: BaseGeometry, crs: Any = CGCS2000_EPSG) -> float:
+    """Ellipsoidal area on CGCS2000 in m² of one polygonal geometry, see `areas_m2`."""
+    return float(areas_m2(np.array([geometry], object), crs)[0])
+
+
+def areas_cm2(geometries: np.ndarray, crs: Any = CGCS2000_EPSG) -> np.ndarray:
+    """Areas (n,) as integer numbers of cm², int64, each measured and rounded once."""
+    return np.rint(areas_m2(geometries, crs) * CM2_PER_M2).astype(np.int64)
 
 
 def area_cm2(geometry: BaseGeometry, crs: Any = CGCS2000_EPSG) -> int:
@@ -134,6 +152,60 @@ def close_table(parts_cm2: Sequence[int], unit_cm2: int) -> list[int]:
     for i in order[:missing]:
         floors[i] += 1
     return floors
+
+
+def close_matrix(parts_cm2: Sequence[Sequence[int]], unit_cm2: int) -> tuple[list[list[int]], bool]:
+    """Round a two-way table: rows are closed first, then the columns on what is left.
+
+    Row totals are the rounded rows closed to the rounded grand total, column totals likewise. Starting from floors,
+    each row hands its missing units to its largest remainders among the columns that still miss some.
+
+    Args:
+        parts_cm2: rows of non-negative exact parts, all of one length.
+        unit_cm2: size of one displayed unit in cm².
+
+    Returns:
+        The displayed units, and whether every row and column adds up to its own rounded total. Where floors and
+        ceilings cannot do both, rows add up, and the caller prints the note on rounding.
+    """
+    rows = close_table([sum(row) for row in parts_cm2], unit_cm2)
+    columns = close_table([sum(column) for column in zip(*parts_cm2, strict=True)], unit_cm2)
+    shown = [[part // unit_cm2 for part in row] for row in parts_cm2]
+    short = [total - sum(column) for total, column in zip(columns, zip(*shown, strict=True), strict=True)]
+    closed = True
+    for parts, line, total in zip(parts_cm2, shown, rows, strict=True):
+        missing = total - sum(line)
+        # Columns that miss most go first, so that the last row does not meet a column it cannot serve.
+        order = sorted(range(len(parts)), key=lambda j: (short[j] <= 0, -(parts[j] % unit_cm2), -short[j], j))
+        for j in order[: max(missing, 0)]:
+            line[j] += 1
+            short[j] -= 1
+        closed &= sum(line) == total
+    return shown, closed and not any(short)
+
+
+def show(cm2: int | None, unit_cm2: Fraction | int = 1_000_000, digits: int = 2) -> str:
+    """An area as tables print it, rounded half to even once.
+
+    A quantity that is there but rounds to nothing prints as less than the last digit, a true zero as zero, and what
+    was not observed (None) as a dash; negative amounts (net change) keep their sign.
+
+    Args:
+        cm2: exact area, None where nothing was observed.
+        unit_cm2: size of one unit of the last digit: 1 000 000 for 0.01 hm², 10⁸ for 0.01 km²,
+            Fraction(2 000 000, 3) for 0.1 mu.
+        digits: behind the decimal point.
+
+    Returns:
+        E.g. "1842.10", "<0.01", "0.00", "—".
+    """
+    if cm2 is None:
+        return "—"
+    units = round(Fraction(cm2) / Fraction(unit_cm2))
+    if cm2 and not units:
+        least = f"<{Decimal(1).scaleb(-digits)}"
+        return least if cm2 > 0 else f"-{least}"
+    return f"{Decimal(units).scaleb(-digits):.{digits}f}"
 
 
 def reference_square() -> shapely.Polygon:
