@@ -333,8 +333,22 @@ def _table() -> dict[str, Entry]:
             "Name every band once, e.g. B,G,R,N",
         ),
         # Quality
-        "E-QUA-01": e(422, "云量 {value}% 超过 20%", "Cloud {value}% above 20%", "", "", w),
-        "E-QUA-02": e(422, "雪/阴影覆盖 {value}%", "Snow or shadow {value}%", "", "", w),
+        "E-QUA-01": e(
+            422,
+            "云量 {value}% 超过 20%",
+            "Cloud {value}% above 20%",
+            "被云遮挡的地面保持上次状态；云量超过 60% 的影像不予使用",
+            "Ground under clouds keeps its last state; above 60% the scene cannot be used",
+            w,
+        ),
+        "E-QUA-02": e(
+            422,
+            "雪/阴影覆盖 {value}%",
+            "Snow or shadow {value}%",
+            "被遮挡的地面保持上次状态",
+            "The ground it hides keeps its last state",
+            w,
+        ),
         "E-QUA-03": e(
             422,
             "成像日期缺失或不合理({value})",
@@ -354,6 +368,21 @@ def _table() -> dict[str, Entry]:
         "E-QUA-05": e(422, "镶嵌影像缺少镶嵌线时相信息", "Mosaic without seam-line dates", "", "", w),
         "E-QUA-06": e(
             422, "文件名日期与元数据不一致({value})", "Date in name and metadata differ ({value})", "", "", w
+        ),
+        # Observation masks
+        "E-OBS-01": e(
+            422,
+            "观测范围的图形无效({value})",
+            "The outline of the observed ground is not valid ({value})",
+            "请提供不自相交的多边形(经纬度，CGCS2000)",
+            "Send polygons in longitude and latitude that do not cross themselves",
+        ),
+        "E-OBS-02": e(
+            409,
+            "影像尚未处理完成，没有观测范围",
+            "The scene is not prepared yet; nothing is known of what it shows",
+            "请待影像检查完成后再试",
+            "Wait until its checks have ended",
         ),
         # Vectors
         "E-VEC-01": e(422, "缺少 .shx 或 .dbf 文件", ".shx or .dbf part is missing"),
@@ -783,6 +812,10 @@ class UploadError(MineGISError):
 
 class SceneError(MineGISError):
     """An image cannot be used: format, georeference or radiometry."""
+
+
+class ObservationError(MineGISError):
+    """What a scene shows of its ground is not known, or was drawn wrongly."""
 
 
 class ModelError(MineGISError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,15 @@ from django.utils import timezone
 from pyproj import CRS
 
 from landdamage.imagery.checks import inspect_scene
+from landdamage.imagery.clouds import observed_ground
 from landdamage.imagery.cog import write_cog
 from landdamage.imagery.footprint import valid_footprint
 from landdamage.imagery.metadata import SceneMetadata
 from landdamage.imagery.radiometry import display_stretch
 from landdamage.imagery.thumbnail import write_thumbnail
-from landdamage.models import Scene
+from landdamage.models import ObservationMask, Scene
 from landdamage.services.files import files
+from landdamage.services.observation import mask_fields, observation_findings
 from landdamage.services.runs import run_start
 from minegis.access.models import User
 from minegis.access.permissions import Action, allowed, require
@@ -95,6 +98,7 @@ def scene_ingest(context: JobContext) -> None:
         "findings": [f.as_dict() for f in report.findings],
         "valid_share": report.valid_share,
     }
+    mask: dict[str, Any] = {}
     if meta is not None:
         changes |= {
             "satellite": meta.satellite,
@@ -123,8 +127,14 @@ def scene_ingest(context: JobContext) -> None:
         thumbnail = context.workdir / "thumbnail.webp"
         write_thumbnail(cog, thumbnail)
         footprint = valid_footprint(cog)
+        context.progress("clouds", 0.9)
+        observed = observed_ground(cog, footprint=footprint, acquired_on=report.usable().acquired_on)
+        mask = mask_fields(observed)
+        seen = dataclasses.replace(report, findings=(*report.findings, *observation_findings(observed)))
         store = files()
         changes |= {
+            "state": seen.state,
+            "findings": [f.as_dict() for f in seen.findings],
             "footprint": _multi(footprint.wkb),
             "cog_sha256": store.put(cog).sha256,
             "thumbnail_sha256": store.put(thumbnail).sha256,
@@ -135,6 +145,10 @@ def scene_ingest(context: JobContext) -> None:
     with context.publish():
         Scene.objects.filter(pk=scene.pk).update(**changes)
         scene.refresh_from_db()
+        # A file that is sent again, perhaps with another band order, keeps what a person outlined on it.
+        corrected = ObservationMask.objects.filter(scene=scene, method=ObservationMask.Method.MANUAL)
+        if mask and not corrected.exists():
+            ObservationMask.objects.update_or_create(scene=scene, defaults=mask)
         if scene.is_usable:
             run_start(scene=scene, user=None)
         context.result["state"] = scene.state

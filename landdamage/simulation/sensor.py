@@ -11,29 +11,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from landdamage.simulation.noise import Field, generator, smoothstep, spectral_noise
+from minegis.sun import Sun, sun_position
 
 LATITUDE = 43.0
 LARGEST_DN = 4095
 CLOUD_LIMIT = 0.08  # share of the scene that clouds and their shadows may cover
-
-
-@dataclass(frozen=True)
-class Sun:
-    """Where the sun stands: azimuth clockwise from north and elevation, degrees."""
-
-    azimuth: float
-    elevation: float
-
-
-def sun_position(day: dt.date, hour: float, latitude: float = LATITUDE) -> Sun:
-    """Solar position by Cooper's declination formula (1969) at a local solar hour, good to 1.5 degrees."""
-    lat = np.radians(latitude)
-    declination = np.radians(23.45) * np.sin(2 * np.pi * (284 + day.timetuple().tm_yday) / 365)
-    angle = np.radians(15 * (hour - 12))
-    up = np.sin(lat) * np.sin(declination) + np.cos(lat) * np.cos(declination) * np.cos(angle)
-    east = -np.cos(declination) * np.sin(angle)
-    north = np.cos(lat) * np.sin(declination) - np.sin(lat) * np.cos(declination) * np.cos(angle)
-    return Sun(float(np.degrees(np.arctan2(east, north)) % 360), float(np.degrees(np.arcsin(up))))
 
 
 @dataclass(frozen=True)
@@ -65,7 +47,7 @@ def plan_acquisition(seed: int, years: tuple[int, ...], year: int) -> Acquisitio
     size = 0.0 if number == 0 else float(rng.uniform(1.25, 1.55))
     return Acquisition(
         day=day,
-        sun=sun_position(day, float(rng.uniform(10.6, 11.5))),
+        sun=sun_position(day, float(rng.uniform(10.6, 11.5)), LATITUDE),
         shift=(size * float(np.sin(turn)), size * float(np.cos(turn))),
         gain=(rng.uniform(0.88, 1.12) * rng.uniform(0.96, 1.04, 4)).astype(np.float32),
         offset=rng.uniform(-14, 26, 4).astype(np.float32),

@@ -29,6 +29,7 @@ STAGES = {
     "check": gettext_lazy("checking"),
     "cog": gettext_lazy("building overviews"),
     "footprint": gettext_lazy("tracing the valid area"),
+    "clouds": gettext_lazy("looking for clouds and shadows"),
     "model": gettext_lazy("choosing the model"),
     "network": gettext_lazy("classifying"),
     "polygons": gettext_lazy("tracing polygons"),

@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 from landdamage.simulation.noise import Wobble, generator, spectral_noise
 from landdamage.simulation.sensor import (
     CLOUD_LIMIT,
-    Sun,
+    LATITUDE,
     blur_and_shift,
     cloud_layers,
     collar,
     digitise,
     illumination,
     plan_acquisition,
-    sun_position,
 )
 from landdamage.simulation.spectra import radial_spectrum, slope
 from landdamage.simulation.terrain import without_small
+from minegis.sun import Sun, sun_position
 
 
 @pytest.mark.parametrize("beta", [1.0, 2.0, 3.0])
@@ -48,7 +48,7 @@ def test_wobble_closes_on_itself():
 def test_sun_stands_where_an_almanac_puts_it(day, zenith):
     # 13:10 Beijing time at 87 E is 10:58 mean solar time, to which the equation of time is added.
     minutes = {7: -6, 10: 14, 12: 5}[day[1]]
-    sun = sun_position(dt.date(*day), 10 + (58 + minutes) / 60)
+    sun = sun_position(dt.date(*day), 10 + (58 + minutes) / 60, LATITUDE)
     assert 90 - sun.elevation == pytest.approx(zenith, abs=1.5)
     assert 90 < sun.azimuth < 180
 
