@@ -387,10 +387,28 @@ def _table() -> dict[str, Entry]:
         # Vectors
         "E-VEC-01": e(422, "缺少 .shx 或 .dbf 文件", ".shx or .dbf part is missing"),
         "E-VEC-02": e(422, "属性编码无法识别，请选择 UTF-8 或 GBK", "Attribute encoding unknown; choose UTF-8 or GBK"),
-        "E-VEC-03": e(422, "第 {value} 个图斑自相交", "Polygon no. {value} intersects itself"),
+        "E-VEC-03": e(
+            422,
+            "第 {value} 个图斑自相交",
+            "Polygon no. {value} intersects itself",
+            "请改正；或选择修复，面积变化 {difference_m2} m²",
+            "Correct it, or choose the repair, which changes its area by {difference_m2} m²",
+        ),
         "E-VEC-04": e(422, "第 {value} 个图斑为空", "Polygon no. {value} is empty"),
-        "E-VEC-05": e(422, "缺少必填字段：{value}", "Required field missing: {value}"),
-        "E-VEC-06": e(422, "图斑重叠，共 {value} m²", "Polygons overlap, {value} m² in all"),
+        "E-VEC-05": e(
+            422,
+            "缺少必填字段：{value}",
+            "Required field missing: {value}",
+            "请指定字段，现有：{known}",
+            "Name the column; there are: {known}",
+        ),
+        "E-VEC-06": e(
+            422,
+            "图斑重叠，共 {value} m²",
+            "Polygons overlap, {value} m² in all",
+            "请改正；或选择按类别优先级裁切",
+            "Correct them, or choose to clip by the precedence of the classes",
+        ),
         "E-VEC-07": e(422, "几何类型不是面", "Geometry is not polygonal"),
         "E-VEC-08": e(422, "文件中没有记录", "The file has no records"),
         "E-VEC-09": e(
@@ -449,6 +467,13 @@ def _table() -> dict[str, Entry]:
             "The vector file is damaged and cannot be read",
             "请重新导出",
             "Export it again",
+        ),
+        "E-VEC-18": e(
+            422,
+            "图斑不在监测区域内(中心 {value})，请检查坐标系或带号",
+            "The polygons lie outside the monitored region (centre {value}); check CRS or zone",
+            "请核对坐标系",
+            "Check the coordinate system",
         ),
         # Model choice
         "E-MOD-01": e(

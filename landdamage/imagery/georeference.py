@@ -30,7 +30,7 @@ SQUARE_TOLERANCE = 0.01
 _OLD_DATUMS = ("beijing", "xian", "xi'an", "xi_an", "北京54", "西安80")
 _OLD_GEOGRAPHIC = (4214, 4555, 4610)
 _OLD_ELLIPSOIDS = ((6378245.0, 298.3), (6378140.0, 298.257))  # Krassowsky 1940, IAG 1975
-_CHINA = box(73.0, 17.0, 136.0, 54.5)
+CHINA = box(73.0, 17.0, 136.0, 54.5)
 _WEB_MERCATOR_EDGE_M = 20_037_509.0
 _LARGEST_EASTING_M = 61e6  # zone number 60 before the easting
 _TRANSVERSE_REACH_M = 500_000.0  # half a 6-degree zone is 334 km at the equator
@@ -112,7 +112,7 @@ def crs_finding(crs: CRS) -> Finding | None:
     return None
 
 
-def _old_ellipsoid(crs: CRS) -> bool:
+def old_ellipsoid(crs: CRS) -> bool:
     """An unnamed datum on the ellipsoid of Beijing-54 or Xi'an-80."""
     datum = (crs.datum.name if crs.datum else "").lower()
     shape = crs.ellipsoid
@@ -139,7 +139,7 @@ def place_findings(
     """
     xy = corners(transform, width, height)
     x, y = transform * (width / 2, height / 2)
-    axis = _axis_finding(crs, x, y)
+    axis = axis_finding(crs, x, y)
     if axis is not None:
         return [axis]
     try:
@@ -156,7 +156,7 @@ def place_findings(
     small = max(lon) - min(lon) < 10 and max(lat) - min(lat) < 10
     if small and abs(lon[4]) < 0.5 and abs(lat[4]) < 0.5:
         return [Finding("E-GEO-08", "crs", {"value": centre})]
-    if _old_ellipsoid(crs) and _CHINA.covers(box(lon[4], lat[4], lon[4], lat[4])):
+    if old_ellipsoid(crs) and CHINA.covers(box(lon[4], lat[4], lon[4], lat[4])):
         findings.append(Finding("E-CRS-04", "crs"))
     region: Any = box(*monitored) if isinstance(monitored, tuple) else monitored
     if region is not None and not region.intersects(box(min(lon), min(lat), max(lon), max(lat))):
@@ -181,7 +181,7 @@ def _gsd_findings(gsd: float) -> list[Finding]:
     return [Finding("E-GEO-04", "gsd_m", {"value": f"{gsd:.4g}"}, "error" if refused else None)]
 
 
-def _axis_finding(crs: CRS, x: float, y: float) -> Finding | None:
+def axis_finding(crs: CRS, x: float, y: float) -> Finding | None:
     """Coordinates of the centre against what the CRS can hold: range of degrees, zone of the easting, swapped axes."""
     if crs.is_geographic:
         degrees = math.degrees(crs.axis_info[0].unit_conversion_factor)

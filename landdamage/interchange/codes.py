@@ -1,8 +1,8 @@
 """Codes and columns of the standard attribute table: what an exported file says, and what an imported one may say.
 
 Columns BSM, YSDM, TBBH, TBMJ, DWDM and DWMC follow the style of the land-survey database; the two-digit codes are this
-product's own. Beside them stand the national mine-monitoring classes, which have no published digits: GJDM numbers them in
-the order 采场, 中转场地, 固体废弃物, 矿山建筑, 恢复治理.
+product's own. Beside them stand the national mine-monitoring classes. They have no published digits: GJDM numbers
+采场, 中转场地, 固体废弃物, 矿山建筑, 恢复治理 in this order.
 """
 
 from __future__ import annotations

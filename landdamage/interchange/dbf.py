@@ -6,11 +6,12 @@ Layout: dBASE III file header (32 bytes, 32 per field, 0x0D), then rows of fixed
 
 from __future__ import annotations
 
+import codecs
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,10 @@ Encoding = Literal["utf-8", "gbk"]
 LDID_GBK: Final = 0x4D  # language driver of code page 936; UTF-8 has none
 MAX_TEXT_BYTES: Final = 254
 _CPG: Final = {"utf-8": "UTF-8", "gbk": "GBK"}
+_CODECS: Final = {
+    **dict.fromkeys(("utf-8", "utf8", "65001"), "utf-8"),
+    **dict.fromkeys(("gbk", "936", "cp936", "ansi 936", "gb2312", "gb18030", "ms936"), "gb18030"),
+}  # what people write into .cpg
 
 
 def cut(text: str, width: int, encoding: str) -> bytes:
@@ -114,7 +119,7 @@ def read_header(path: Path) -> Header | None:
     return Header(count, tuple(names), tuple(widths), tuple(kinds), ldid, start, row_bytes)
 
 
-def text_values(path: Path, header: Header, limit: int | None = None) -> Iterator[bytes]:
+def text_rows(path: Path, header: Header, limit: int | None = None) -> Iterator[list[bytes]]:
     """Raw bytes of the text cells, row by row; ``limit`` rows at most."""
     ends = np.cumsum((1, *header.widths))
     spans = [(ends[i], ends[i + 1]) for i, kind in enumerate(header.kinds) if kind == "C"]
@@ -124,36 +129,38 @@ def text_values(path: Path, header: Header, limit: int | None = None) -> Iterato
             row = stream.read(header.row_bytes)
             if len(row) < header.row_bytes:
                 return
-            for low, high in spans:
-                yield row[low:high].rstrip(b" \0")
+            yield [row[low:high].rstrip(b" \0") for low, high in spans]
+
+
+def fits(raw: bytes, codec: str) -> Literal["whole", "cut", "no"]:
+    """Whether bytes are text of an encoding, text cut in its last character, or neither."""
+    try:
+        raw.decode(codec)
+    except UnicodeDecodeError:
+        try:
+            codecs.getincrementaldecoder(codec)().decode(raw)
+        except UnicodeDecodeError:
+            return "no"
+        return "cut"
+    return "whole"
 
 
 def sniff_encoding(path: Path, cpg: str, header: Header) -> str | None:
     """The encoding of a table: named by ``.cpg``, else by the language driver, else strict UTF-8, else GB18030.
 
+    A column name may be cut in mid-character (other software does that), a value may not.
+
     Returns:
-        A Python codec name, or None where no rule gives text that can be read: people must choose.
+        ``utf-8`` or ``gb18030``, or None where neither gives text: people must choose.
     """
-    named = _codec(cpg)
+    named = _CODECS.get(cpg.strip().lower().replace("_", "-"))
     if named is not None:
         return named
     if header.ldid == LDID_GBK:
         return "gb18030"  # the superset of GBK
-    samples: list[Any] = [*header.names, *text_values(path, header)]
     for codec in ("utf-8", "gb18030"):
-        try:
-            for sample in samples:
-                sample.decode(codec)
-        except UnicodeDecodeError:
-            continue
-        return codec
-    return None
-
-
-def _codec(cpg: str) -> str | None:
-    name = cpg.strip().lower().replace("_", "-")
-    if name in ("utf-8", "utf8", "65001"):
-        return "utf-8"
-    if name in ("gbk", "936", "cp936", "ansi 936", "gb2312", "gb18030", "ms936"):
-        return "gb18030"
+        if all(fits(name, codec) != "no" for name in header.names) and all(
+            fits(raw, codec) == "whole" for row in text_rows(path, header) for raw in row
+        ):
+            return codec
     return None
