@@ -25,6 +25,7 @@ from minegis.errors import MineGISError
 from minegis.registry.models import SRID, Mine, Region
 
 Reader = User | AnonymousUser | None
+Sums = dict[str, dict[str, int]]  # damage kind -> name of the sum -> cm²
 _DATES = ("prev_on", "obs_on")
 
 
@@ -156,7 +157,7 @@ def edition_cells(edition: Edition) -> gpd.GeoDataFrame:
 
 def edition_sums(
     edition: Edition, region: Region | str | None = None, mine: Mine | str | None = None
-) -> dict[str, dict[str, int]]:
+) -> Sums:
     """The year's account per damage kind in cm², added up by the database."""
     where = _where(region, mine)
     sql = f"""
@@ -167,10 +168,11 @@ def edition_sums(
         cursor.execute(sql, {"edition": edition.pk, **_values(where)})
         rows = cursor.fetchall()
     columns = ["prev_state", "obs_state", "new_state", "flow", "redamaged", "area_cm2"]
-    return _sums(pd.DataFrame(rows, columns=columns))
+    return sums_of(pd.DataFrame(rows, columns=columns))
 
 
-def _sums(grouped: pd.DataFrame) -> dict[str, dict[str, int]]:
+def sums_of(grouped: pd.DataFrame) -> Sums:
+    """Sums of a table of cells, or of cells grouped by everything but their area."""
     kinds = {state.code: kind for state, kind in KIND_OF.items()}
     restored = {state.code: kind for kind, state in RESTORED_OF.items()}
     before, after = grouped["prev_state"].map(kinds), grouped["new_state"].map(kinds)
@@ -179,7 +181,7 @@ def _sums(grouped: pd.DataFrame) -> dict[str, dict[str, int]]:
     def total(mask: Any) -> int:
         return int(area[mask].sum())
 
-    sums: dict[str, dict[str, int]] = {}
+    sums: Sums = {}
     for kind in KINDS:
         was, now = before == kind, after == kind
         sums[kind] = {

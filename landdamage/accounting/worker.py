@@ -1,0 +1,170 @@
+"""The account of territories, in this process or in several of its own.
+
+``compute_all`` is called inside one job. It starts plain processes of this module rather than tasks of the queue: the
+queue of a small installation has one worker, which would wait for itself; a process pool of Python cannot be started
+by a daemonic task. Each process reads numbers of units from its standard input, so it ends when its parent ends, even
+by ``kill -9``; what it writes is complete or not there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from landdamage.accounting.bias import confirmed_on_coarse_grid
+from landdamage.accounting.observation import labels_of_year
+from landdamage.accounting.unit import open_unit
+from landdamage.accounting.workfiles import UnitInput, UnitResult, load_input, save_input, save_result
+from minegis.errors import JobError, MineGISError
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+UNITS_PER_PROCESS: Final = 8  # fewer are done sooner than a process starts
+
+__all__ = ["compute", "compute_all", "input_path", "result_path", "save_input"]
+
+
+def input_path(folder: Path, number: int) -> Path:
+    """Where the input of a unit lies."""
+    return folder / f"unit-{number:05d}.in.npz"
+
+
+def result_path(folder: Path, number: int) -> Path:
+    """Where the result of a unit lies."""
+    return folder / f"unit-{number:05d}.out.npz"
+
+
+def compute(unit: UnitInput) -> UnitResult:
+    """The account of one territory: labels of the year, overlay with the book, pieces."""
+    observation = labels_of_year(
+        unit.territory,
+        unit.scenes,
+        unit.patches,
+        subsidence=unit.subsidence,
+        book_pits=unit.book_pits,
+        water_mode=unit.rules.water_mode,
+    )
+    opened = open_unit(unit.territory, unit.opening, observation, unit.regions, unit.rules)
+    cells, pieces = opened.cells, opened.pieces
+    if unit.coarse_gsd_m is not None:
+        shown = confirmed_on_coarse_grid(pieces.geometry, unit.coarse_gsd_m, unit.rules.mmu_m2)
+        lost = cells["piece"].isin(pieces["piece"][~shown])
+        cells = cells.assign(filtered=cells["filtered"] | lost, piece=cells["piece"].where(~lost, -1))
+        pieces = pieces[shown].reset_index(drop=True)
+    return UnitResult(
+        cells,
+        pieces,
+        [int(unit.patches["patch_id"].iat[position]) for position in observation.undecided_water],
+        [unit.scenes[position].scene_id for position in observation.out_of_season],
+    )
+
+
+def compute_file(folder: Path, number: int) -> None:
+    """Compute a unit from its input file into its result file."""
+    save_result(result_path(folder, number), compute(load_input(input_path(folder, number))))
+
+
+def compute_all(
+    folder: Path, count: int, *, processes: int, progress: Callable[[float], None] = lambda share: None
+) -> None:
+    """Compute every unit 0..count-1 whose result is not there yet.
+
+    Args:
+        folder: of the inputs and results.
+        count: number of units.
+        processes: at most so many at a time; small accounts are done in this one.
+        progress: called in this thread with the share done, 0-1; what it raises ends the work.
+
+    Raises:
+        MineGISError: from the account of a unit.
+        JobError: E-JOB-06, a process was killed, as happens when memory is short.
+    """
+    todo = [number for number in range(count) if not result_path(folder, number).exists()]
+    processes = min(processes, len(todo) // UNITS_PER_PROCESS)
+    if processes < 2:
+        for done, number in enumerate(todo):
+            progress(1 - (len(todo) - done) / max(count, 1))
+            compute_file(folder, number)
+        return
+    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in todo:
+        waiting.put(number)
+    news: queue.SimpleQueue[MineGISError | None] = queue.SimpleQueue()
+    workers = [_start(folder) for _ in range(processes)]
+    threads = [threading.Thread(target=_feed, args=(worker, waiting, news), daemon=True) for worker in workers]
+    for thread in threads:
+        thread.start()
+    try:
+        for done in range(len(todo)):
+            error = _next(news, lambda done=done: progress(1 - (len(todo) - done) / count))  # type: ignore[misc]
+            if error is not None:
+                raise error
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+        for thread in threads:
+            thread.join()
+
+
+def _next(news: queue.SimpleQueue[MineGISError | None], meanwhile: Callable[[], None]) -> MineGISError | None:
+    while True:
+        meanwhile()
+        try:
+            return news.get(timeout=1.0)
+        except queue.Empty:
+            continue
+
+
+def _start(folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "landdamage.accounting.worker", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _feed(
+    worker: subprocess.Popen[str], waiting: queue.SimpleQueue[int], news: queue.SimpleQueue[MineGISError | None]
+) -> None:
+    """Hand one process unit after unit until there are none."""
+    while True:
+        try:
+            number = waiting.get_nowait()
+        except queue.Empty:
+            return
+        try:
+            worker.stdin.write(f"{number}\n")  # type: ignore[union-attr]
+            worker.stdin.flush()  # type: ignore[union-attr]
+            answer = worker.stdout.readline()  # type: ignore[union-attr]
+        except OSError:
+            answer = ""
+        if not answer:
+            news.put(JobError("E-JOB-06"))
+            return
+        told = json.loads(answer)
+        news.put(MineGISError(told["code"], **told["values"]) if told["code"] else None)
+
+
+def main(folder: Path) -> None:
+    """Read numbers of units, compute each, answer one line of JSON; end with the standard input."""
+    for line in sys.stdin:
+        told: dict[str, object] = {"code": "", "values": {}}
+        try:
+            compute_file(folder, int(line))
+        except MineGISError as error:
+            told = {"code": error.code, "values": {name: str(value) for name, value in error.values.items()}}
+        print(json.dumps(told), flush=True)  # noqa: T201  # the answer to the parent
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
