@@ -15,3 +15,10 @@ def interpret(context: JobContext) -> None:
     from landdamage.services.runs import run_interpret
 
     run_interpret(context)
+
+
+def account(context: JobContext) -> None:
+    """Compute a year's account (queue ``cpu``), its units in parallel processes."""
+    from landdamage.services.account import account_run
+
+    account_run(context)

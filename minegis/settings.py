@@ -194,6 +194,7 @@ JOB_KINDS = {
         "on_end": "landdamage.services.runs.run_job_ended",
         "on_retry": "landdamage.services.runs.run_job_retried",
     },
+    "account": {"handler": "landdamage.tasks.account", "queue": "cpu"},
 }
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)
 JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", default=3)

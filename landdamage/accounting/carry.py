@@ -25,9 +25,7 @@ def matches(new: gpd.GeoDataFrame, old: gpd.GeoDataFrame) -> dict[int, int]:
         Position in ``new`` -> position in ``old``.
     """
     by_hash = {digest: position for position, digest in enumerate(old["geometry_sha256"])}
-    found = {
-        position: by_hash[digest] for position, digest in enumerate(new["geometry_sha256"]) if digest in by_hash
-    }
+    found = {position: by_hash[digest] for position, digest in enumerate(new["geometry_sha256"]) if digest in by_hash}
     rest_new = np.array([i for i in range(len(new)) if i not in found], int)
     rest_old = np.setdiff1d(np.arange(len(old)), np.array(list(found.values()), int))
     if not len(rest_new) or not len(rest_old):

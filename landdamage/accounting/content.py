@@ -15,7 +15,7 @@ from landdamage.accounting.planar import ALBERS, GRID_M
 
 ATTRIBUTES: Final = (
     "area_cm2", "prev_state", "obs_state", "new_state", "flow", "mine_id", "region_code", "since_year",
-    "observed_year", "redamaged", "outside_licence", "scene_id", "confidence",
+    "observed_year", "redamaged", "outside_licence", "scene_id", "confidence", "vegetated_years",
 )  # fmt: skip
 CONFIDENCE_DIGITS: Final = 6
 
@@ -67,6 +67,6 @@ def _plain(column: pd.Series) -> list[Any]:
         return [None if value is None else round(float(value), CONFIDENCE_DIGITS) for value in values]
     if column.name in ("redamaged", "outside_licence"):
         return [bool(value) for value in values]
-    if column.name in ("area_cm2", "since_year", "observed_year"):
+    if column.name in ("area_cm2", "since_year", "observed_year", "vegetated_years"):
         return [None if value is None else int(value) for value in values]
     return [None if value is None else str(value) for value in values]

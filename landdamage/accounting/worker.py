@@ -18,16 +18,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import geopandas as gpd
+import numpy as np
+import shapely
+
 from landdamage.accounting.bias import confirmed_on_coarse_grid
 from landdamage.accounting.observation import labels_of_year
+from landdamage.accounting.planar import to_albers
+from landdamage.accounting.states import State
 from landdamage.accounting.unit import open_unit
-from landdamage.accounting.workfiles import UnitInput, UnitResult, load_input, save_input, save_result
+from landdamage.accounting.workfiles import UnitInput, UnitResult, load_input, save_result
 from minegis.errors import JobError, MineGISError
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 UNITS_PER_PROCESS: Final = 8  # fewer are done sooner than a process starts
-
-__all__ = ["compute", "compute_all", "input_path", "result_path", "save_input"]
 
 
 def input_path(folder: Path, number: int) -> Path:
@@ -50,19 +54,37 @@ def compute(unit: UnitInput) -> UnitResult:
         book_pits=unit.book_pits,
         water_mode=unit.rules.water_mode,
     )
-    opened = open_unit(unit.territory, unit.opening, observation, unit.regions, unit.rules)
+    opened = open_unit(unit.territory, unit.opening, observation, unit.regions, unit.rules, year=unit.year)
     cells, pieces = opened.cells, opened.pieces
     if unit.coarse_gsd_m is not None:
         shown = confirmed_on_coarse_grid(pieces.geometry, unit.coarse_gsd_m, unit.rules.mmu_m2)
         lost = cells["piece"].isin(pieces["piece"][~shown])
         cells = cells.assign(filtered=cells["filtered"] | lost, piece=cells["piece"].where(~lost, -1))
         pieces = pieces[shown].reset_index(drop=True)
+    regions = np.append(unit.regions["code"].to_numpy(object), "")
+    scenes = np.append(np.array([scene.scene_id for scene in unit.scenes], object), "")
     return UnitResult(
-        cells,
-        pieces,
+        cells.drop(columns=["region", "scene"]).assign(
+            region_code=regions[cells["region"].to_numpy()], scene_id=scenes[cells["scene"].to_numpy()]
+        ),
+        pieces.drop(columns="patches").assign(author=_authors(unit, pieces)),
         [int(unit.patches["patch_id"].iat[position]) for position in observation.undecided_water],
         [unit.scenes[position].scene_id for position in observation.out_of_season],
     )
+
+
+def _authors(unit: UnitInput, pieces: gpd.GeoDataFrame) -> list[str]:
+    """The person behind each piece: of its patches, or of the subsidence it shows; empty where the model is."""
+    people = unit.patches["author"].to_numpy()
+    sunk = to_albers(unit.subsidence)
+    authors = []
+    for row in pieces.itertuples():
+        known = [people[patch] for patch in row.patches if people[patch]]
+        if row.obs_state == State.SUBSIDENCE:
+            touching = np.flatnonzero(shapely.intersects(sunk, row.geometry))
+            known += [unit.surveyors[position] for position in touching]
+        authors.append(known[0] if known else "")
+    return authors
 
 
 def compute_file(folder: Path, number: int) -> None:

@@ -26,7 +26,7 @@ from shapely.geometry.base import BaseGeometry
 from landdamage.accounting.observation import SceneView
 from landdamage.accounting.planar import ALBERS, geometries
 from landdamage.accounting.rules import Rules
-from landdamage.accounting.territories import RegionArea, Territory
+from landdamage.accounting.territories import Territory
 from minegis.units import CGCS2000_EPSG
 
 NO_YEAR: Final = 0  # stands for a missing year in the files
@@ -38,12 +38,14 @@ class UnitInput:
 
     Attributes:
         territory: whose ground.
-        opening: its part of the book below (Albers): geometry, state, area_cm2, observed_year.
+        opening: its part of the book below (Albers): geometry, state, area_cm2, observed_year, vegetated_years.
         scenes: those that may show some of it.
-        patches: EPSG:4490; those that reach it, ``scene`` being the position in ``scenes``.
+        patches: EPSG:4490; those that reach it: the columns ``labels_of_year`` wants, patch_id, and author (key of who
+            drew or edited it, empty for the model).
         subsidence: accepted polygons, EPSG:4490.
+        surveyors: the author of each of them.
         book_pits: open pits and pit water of the book below its water patches, Albers.
-        regions: lowest-level regions that meet it, EPSG:4490.
+        regions: lowest-level regions that meet it, EPSG:4490: code, geometry.
         rules: of the year.
         year: the year accounted for.
         coarse_gsd_m: the coarser of two unlike resolutions: only changes that show on its grid count; None otherwise.
@@ -54,8 +56,9 @@ class UnitInput:
     scenes: Sequence[SceneView]
     patches: gpd.GeoDataFrame
     subsidence: Sequence[BaseGeometry]
+    surveyors: Sequence[str]
     book_pits: Sequence[BaseGeometry]
-    regions: Sequence[RegionArea]
+    regions: gpd.GeoDataFrame
     rules: Rules
     year: int
     coarse_gsd_m: float | None = None
@@ -65,6 +68,8 @@ class UnitInput:
 class UnitResult:
     """What the account of one territory gave: cells and pieces (Albers, see ``unit.UnitCells``) and what it met.
 
+    Cells name their region by ``region_code`` and their scene by ``scene_id``; pieces have ``author`` instead of
+    patches, the key of the person behind what they show, empty for the model.
     ``undecided_water`` are keys of patches, ``out_of_season`` keys of scenes.
     """
 
@@ -84,7 +89,7 @@ def save_input(path: Path, unit: UnitInput) -> None:
         "scenes": [
             [scene.scene_id, scene.acquired_on.isoformat(), scene.gsd_m, scene.satellite] for scene in unit.scenes
         ],
-        "regions": [region.code for region in unit.regions],
+        "surveyors": list(unit.surveyors),
         "rules": unit.rules.as_dict(),
         "year": unit.year,
         "coarse_gsd_m": unit.coarse_gsd_m,
@@ -95,7 +100,7 @@ def save_input(path: Path, unit: UnitInput) -> None:
         **_shapes("scenes", [scene.seen for scene in unit.scenes]),
         **_shapes("subsidence", unit.subsidence),
         **_shapes("book_pits", unit.book_pits),
-        **_shapes("regions", [region.geometry for region in unit.regions]),
+        **_table("regions", unit.regions),
         **_table("opening", unit.opening),
         **_table("patches", unit.patches),
     }
@@ -117,11 +122,9 @@ def load_input(path: Path) -> UnitInput:
         ],
         patches=_read_table("patches", arrays, CGCS2000_EPSG),
         subsidence=list(_read_shapes("subsidence", arrays)),
+        surveyors=meta["surveyors"],
         book_pits=list(_read_shapes("book_pits", arrays)),
-        regions=[
-            RegionArea(code, shape)
-            for code, shape in zip(meta["regions"], _read_shapes("regions", arrays), strict=True)
-        ],
+        regions=_read_table("regions", arrays, CGCS2000_EPSG),
         rules=Rules.from_dict(meta["rules"]),
         year=meta["year"],
         coarse_gsd_m=meta["coarse_gsd_m"],

@@ -270,6 +270,7 @@ class ChangeCell(models.Model):
         Scene, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("scene that shows it")
     )
     confidence = models.FloatField(_("confidence"), null=True, blank=True)
+    vegetated_years = models.PositiveSmallIntegerField(_("years seen as vegetation while booked as damaged"), default=0)
 
     objects = EditionPartQuerySet.as_manager()
 

@@ -120,6 +120,10 @@ class Patch(models.Model):
         Region, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("region")
     )
     version = models.PositiveIntegerField(_("version"), default=1)
+    # Who drew or edited it; None where the model did. What it shows is decided by somebody else.
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("author")
+    )
 
     objects = PatchQuerySet.as_manager()
 

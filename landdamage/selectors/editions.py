@@ -14,7 +14,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from landdamage.accounting.states import KIND_OF, KINDS, RESTORED_OF, Flow, State
+from landdamage.accounting.statement import Statement, statement
+from landdamage.accounting.states import State
 from landdamage.models import ChangePiece, CheckSample, Edition, Restoration
 from landdamage.models.books import BooksQuerySet
 from landdamage.reports.data import EditionData, EditionFacts, MineFacts, RegionFacts, SceneFacts
@@ -135,7 +136,8 @@ def edition_history(
     """Sums in cm² of the editions below this one, oldest first, as far as the user may see them.
 
     Returns:
-        One row per year and damage kind: year, version, kind, and the columns of ``edition_sums``.
+        One row per year and damage kind, this edition's own not among them: year, version, kind, and the columns of
+        ``edition_sums``.
     """
     chain: list[Edition] = []
     seen = None if user is None else set(editions_visible(user).values_list("pk", flat=True))
@@ -155,54 +157,51 @@ def edition_cells(edition: Edition) -> gpd.GeoDataFrame:
     return _cells(edition, {})
 
 
-def edition_sums(
-    edition: Edition, region: Region | str | None = None, mine: Mine | str | None = None
-) -> Sums:
-    """The year's account per damage kind in cm², added up by the database."""
+def edition_statement(
+    edition: Edition, region: Region | str | None = None, mine: Mine | str | None = None, by: str | None = None
+) -> Statement:
+    """The year's statement, from sums that the database makes.
+
+    Args:
+        edition: whose cells.
+        region: only this region (GB/T 2260 code or row), subordinate regions included.
+        mine: only this mine.
+        by: ``mine_id`` or ``region_code`` to group by.
+    """
     where = _where(region, mine)
+    keys = ["prev_state", "obs_state", "new_state", "flow", "redamaged", "outside_licence"]
+    names = {"mine_id": "c.mine_id::text", "region_code": "g.code"}
+    columns = [f"c.{key}" for key in keys] + ([names[by]] if by else [])
     sql = f"""
-        SELECT c.prev_state, c.obs_state, c.new_state, c.flow, c.redamaged, sum(c.area_cm2)::bigint
-        FROM landdamage_changecell c {_join(where)}
-        WHERE c.edition_id = %(edition)s {_condition(where)} GROUP BY 1, 2, 3, 4, 5"""
+        SELECT {", ".join(columns)}, sum(c.area_cm2)::bigint
+        FROM landdamage_changecell c LEFT JOIN registry_region g ON g.id = c.region_id {_join(where)}
+        WHERE c.edition_id = %(edition)s {_condition(where)} GROUP BY {", ".join(columns)}"""
     with connection.cursor() as cursor:
         cursor.execute(sql, {"edition": edition.pk, **_values(where)})
         rows = cursor.fetchall()
-    columns = ["prev_state", "obs_state", "new_state", "flow", "redamaged", "area_cm2"]
-    return sums_of(pd.DataFrame(rows, columns=columns))
+    grouped = pd.DataFrame(rows, columns=[*keys, *([by] if by else []), "area_cm2"])
+    return statement(numbered(grouped), by)
 
 
-def sums_of(grouped: pd.DataFrame) -> Sums:
-    """Sums of a table of cells, or of cells grouped by everything but their area."""
-    kinds = {state.code: kind for state, kind in KIND_OF.items()}
-    restored = {state.code: kind for kind, state in RESTORED_OF.items()}
-    before, after = grouped["prev_state"].map(kinds), grouped["new_state"].map(kinds)
-    flow, area = grouped["flow"], grouped["area_cm2"]
+def edition_sums(edition: Edition, region: Region | str | None = None, mine: Mine | str | None = None) -> Sums:
+    """The year's account per damage kind in cm²: the columns of ``statement.Statement.kinds``."""
+    return kind_sums(edition_statement(edition, region, mine))
 
-    def total(mask: Any) -> int:
-        return int(area[mask].sum())
 
-    sums: Sums = {}
-    for kind in KINDS:
-        was, now = before == kind, after == kind
-        sums[kind] = {
-            "opening": total(was),
-            "new": total(now & (flow == Flow.NEW)),
-            "first_seen": total(now & (flow == Flow.FIRST_SEEN)),
-            "adj_plus": total(now & (flow == Flow.OMISSION)),
-            "restored": total(was & (flow == Flow.RESTORED)),
-            "adj_minus": total(was & (flow == Flow.CORRECTED)),
-            "moved_in": total(now & ~was & (flow == Flow.RECLASS)),
-            "moved_out": total(was & ~now & (flow == Flow.RECLASS)),
-            "exit": total(was & (flow == Flow.EXIT)),
-            "closing": total(now),
-            "carried": total(was & (flow == Flow.CARRIED)),
-            "pending": total(was & (flow == Flow.PENDING)),
-            "undecided": total((grouped["obs_state"].map(kinds) == kind) & (flow == Flow.UNDECIDED)),
-            "redamaged": total((grouped["prev_state"].map(restored) == kind) & grouped["redamaged"]),
-            "restored_stock": total(grouped["new_state"].map(restored) == kind),
-        }
-        sums[kind]["seen"] = sums[kind]["closing"] - sums[kind]["carried"] - sums[kind]["pending"]
-    return sums
+def kind_sums(account: Statement) -> Sums:
+    """The kinds of an ungrouped statement as plain numbers; ``restored_stock`` is the restored ground at the end."""
+    return {
+        str(kind): {str(name): int(value) for name, value in row.items()}
+        | {"restored_stock": int(row["restored_closing"])}
+        for kind, row in account.kinds.iterrows()
+    }
+
+
+def numbered(cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells with the codes of their states as the numbers that the books compute with."""
+    numbers = {state.code: int(state) for state in State}
+    columns = {name: cells[name].map(numbers).astype("int16") for name in ("prev_state", "obs_state", "new_state")}
+    return cells.assign(**columns)
 
 
 def decision_queue(
@@ -264,12 +263,13 @@ def _cells(edition: Edition, where: Mapping[str, Any]) -> gpd.GeoDataFrame:
     sql = f"""
         SELECT c.cell_id, c.area_cm2, c.prev_state, c.obs_state, c.new_state, c.flow, c.mine_id::text, g.code,
                c.since_year, c.observed_year, c.redamaged, c.outside_licence, c.scene_id::text, c.confidence,
-               c.piece_id, ST_AsBinary(c.geom)
+               c.piece_id, c.vegetated_years, ST_AsBinary(c.geom)
         FROM landdamage_changecell c LEFT JOIN registry_region g ON g.id = c.region_id {_join(where)}
         WHERE c.edition_id = %(edition)s {_condition(where)} ORDER BY c.cell_id"""
     columns = [
         "cell_id", "area_cm2", "prev_state", "obs_state", "new_state", "flow", "mine_id", "region_code", "since_year",
-        "observed_year", "redamaged", "outside_licence", "scene_id", "confidence", "piece_id", "geometry",
+        "observed_year", "redamaged", "outside_licence", "scene_id", "confidence", "piece_id",
+        "vegetated_years", "geometry",
     ]  # fmt: skip
     return _frame(sql, {"edition": edition.pk, **_values(where)}, columns)
 

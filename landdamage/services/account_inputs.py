@@ -79,7 +79,10 @@ def prepare(edition: Edition, folder: Path) -> dict[str, Any]:
         raise MineGISError("E-EDI-13")
     shares, exits = split_opening(found.opening, territories)
     pits = geometries(found.opening.geometry[found.opening["state"].isin(PITS)])
-    chosen = [_write_unit(folder, number, one, shares[one.key], pits, edition, found) for number, one in enumerate(territories)]
+    chosen = [
+        _write_unit(folder, number, one, shares[one.key], pits, edition, found)
+        for number, one in enumerate(territories)
+    ]
     exits.to_file(folder / EXITS, driver="GPKG") if len(exits) else (folder / EXITS).unlink(missing_ok=True)
     plan = {
         "units": [
@@ -109,7 +112,9 @@ def read_exits(folder: Path) -> gpd.GeoDataFrame | None:
 
 def _gather(edition: Edition) -> Gathered:
     prefix, year = region_prefix(edition.region.code), edition.year
-    mines = list(Mine.objects.filter(region__code__startswith=prefix, influence_zone__isnull=False).select_related("region"))
+    mines = list(
+        Mine.objects.filter(region__code__startswith=prefix, influence_zone__isnull=False).select_related("region")
+    )
     last_day = date(year, 12, 31)
     valid = Q(valid_from__isnull=True) | Q(valid_from__lte=last_day)
     valid &= Q(valid_to__isnull=True) | Q(valid_to__gt=last_day)
@@ -134,13 +139,23 @@ def _gather(edition: Edition) -> Gathered:
     ]
     below = edition.based_on
     before = [
-        SceneView(one["scene_id"], date.fromisoformat(one["acquired_on"]), one["gsd_m"] or 0.0, shapely.Polygon(), one["satellite"])
+        SceneView(
+            one["scene_id"],
+            date.fromisoformat(one["acquired_on"]),
+            one["gsd_m"] or 0.0,
+            shapely.Polygon(),
+            one["satellite"],
+        )
         for one in (below.inputs.get("scenes", []) if below else [])
         if one["acquired_on"] and one["gsd_m"]
     ]
     gsd_before = below.params.get("gsd_now") if below else None
     gsd_now = max((view.gsd_m for view in views), default=gsd_before or 0.0)
-    given = {name: edition.params[name] for name in ("min_area_m2", "epsilon_m", "water_mode", "auto_restore_after", "rmse_m") if name in edition.params}
+    given = {
+        name: edition.params[name]
+        for name in ("min_area_m2", "epsilon_m", "water_mode", "auto_restore_after", "rmse_m")
+        if name in edition.params
+    }
     rules = Rules(gsd_before=gsd_before, gsd_now=gsd_now, **{"rmse_m": gsd_now, **given})  # one pixel unless measured
     return Gathered(
         mines=mines,
@@ -164,7 +179,7 @@ def _gather(edition: Edition) -> Gathered:
 def _opening(below: Edition | None) -> gpd.GeoDataFrame:
     """The book below: closing states with their areas; what had left the monitored area is not in it."""
     if below is None:
-        columns = {"state": [], "area_cm2": [], "observed_year": [], "mine": [], "region": []}
+        columns = {"state": [], "area_cm2": [], "observed_year": [], "vegetated_years": [], "mine": [], "region": []}
         return gpd.GeoDataFrame(pd.DataFrame(columns, dtype="int64"), geometry=[], crs=ALBERS)
     cells = edition_cells(below)
     frame = gpd.GeoDataFrame(
@@ -172,6 +187,7 @@ def _opening(below: Edition | None) -> gpd.GeoDataFrame:
             "state": np.array([int(State.of(code)) for code in cells["new_state"]], np.int16),
             "area_cm2": cells["area_cm2"].to_numpy(np.int64),
             "observed_year": cells["observed_year"].fillna(NO_YEAR).astype(np.int64),
+            "vegetated_years": cells["vegetated_years"].astype(np.int64),
             "mine": cells["mine_id"].fillna(""),
             "region": cells["region_code"].fillna(""),
         },
@@ -187,13 +203,14 @@ def _patches(runs: Sequence[InterpretationRun], scenes: Sequence[Scene], ground:
     west, south, east, north = ground.bounds if runs else (0, 0, 0, 0)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT patch_id, run_id, class_code, water_origin, confidence, source, ST_AsBinary(geom) "
+            "SELECT patch_id, run_id, class_code, water_origin, confidence, source, coalesce(author_id::text, ''), "
+            "ST_AsBinary(geom) "
             "FROM landdamage_patch WHERE run_id = ANY(%s) AND geom && ST_MakeEnvelope(%s, %s, %s, %s, 4490) "
             "ORDER BY patch_id",
             [list(of_run), west, south, east, north],
         )
         rows = cursor.fetchall()
-    columns = ["patch_id", "run", "class_code", "water_origin", "confidence", "source", "wkb"]
+    columns = ["patch_id", "run", "class_code", "water_origin", "confidence", "source", "author", "wkb"]
     frame = pd.DataFrame(rows, columns=columns)
     shapes = geometries(shapely.from_wkb(bytes(wkb)) for wkb in frame.pop("wkb"))
     frame["scene"] = np.array([of_run[run] for run in frame.pop("run")], np.int64)
@@ -221,20 +238,25 @@ def _write_unit(
     patches["scene"] = patches["scene"].map(place).astype(np.int64)
     water = to_albers(patches.geometry[patches["class_code"] == "water"])
     _, near = shapely.STRtree(pits).query(water, predicate="intersects")
-    regions = [RegionArea(r.code, shapely.clip_by_rect(_shape(r.geom), *window)) for r in found.regions]
+    regions = gpd.GeoDataFrame(
+        {"code": [region.code for region in found.regions]},
+        geometry=[shapely.clip_by_rect(_shape(region.geom), *window) for region in found.regions],
+        crs=SRID,
+    )
+    sunk = [one for one in found.subsidence if _shape(one.geom).intersects(shapely.box(*window))]
     scenes = [found.views[i] for i in kept]
     unit = UnitInput(
         territory=territory,
-        opening=opening[["state", "area_cm2", "observed_year", "geometry"]],
-        scenes=[SceneView(s.scene_id, s.acquired_on, s.gsd_m, seen[i], s.satellite) for i, s in zip(kept, scenes, strict=True)],
-        patches=patches,
-        subsidence=[
-            shape
-            for one in found.subsidence
-            if (shape := _shape(one.geom)) is not None and shape.intersects(shapely.box(*window))
+        opening=opening.drop(columns=["mine", "region"]),
+        scenes=[
+            SceneView(s.scene_id, s.acquired_on, s.gsd_m, seen[i], s.satellite)
+            for i, s in zip(kept, scenes, strict=True)
         ],
+        patches=patches,
+        subsidence=[_shape(one.geom) for one in sunk],
+        surveyors=[str(one.author_id or "") for one in sunk],
         book_pits=list(pits[np.unique(near)]),
-        regions=[region for region in regions if not region.geometry.is_empty],
+        regions=regions[~regions.is_empty].reset_index(drop=True),
         rules=found.rules,
         year=edition.year,
         coarse_gsd_m=found.rules.coarsest if "gsd" in found.mixed else None,

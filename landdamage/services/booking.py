@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 from django.db import connection
+from shapely.geometry.base import BaseGeometry
 
 from landdamage.accounting.carry import matches
 from landdamage.accounting.content import outline_sha256, place_keys
@@ -28,6 +29,7 @@ PIECE_COLUMNS = (
 CELL_COLUMNS = (
     "edition_id", "piece_id", "mine_id", "region_id", "geom", "area_cm2", "prev_state", "obs_state", "new_state",
     "flow", "since_year", "observed_year", "redamaged", "outside_licence", "scene_id", "confidence",
+    "vegetated_years",
 )  # fmt: skip
 DECIDED = ("author_id", "decision", "reason", "decided_by_id", "decided_at")
 
@@ -63,12 +65,16 @@ def carry(pieces: gpd.GeoDataFrame, old: gpd.GeoDataFrame) -> tuple[dict[int, in
             "kind": row.kind, "prev_kind": row.prev_kind, "obs_kind": row.obs_kind, "decision": row.decision,
             "reason": row.reason, "decided_by": row.decided_by_id, "decided_at": row.decided_at.isoformat(),
             "area_cm2": int(row.area_cm2), "geometry_sha256": row.geometry_sha256,
-            "place": [round(value, 6) for value in units.reproject(row.geometry.point_on_surface(), ALBERS, SRID).coords[0]],
+            "place": [round(value, 6) for value in _place(row.geometry)],
         }
         for position, row in enumerate(old.itertuples())
         if position not in kept
     ]  # fmt: skip
     return found, lost
+
+
+def _place(shape: BaseGeometry) -> tuple[float, ...]:
+    return tuple(units.reproject(shape.point_on_surface(), ALBERS, SRID).coords[0])
 
 
 def piece_hashes(pieces: gpd.GeoDataFrame) -> list[str]:
@@ -168,14 +174,16 @@ def _cell_rows(edition: Edition, cells: pd.DataFrame, keys: Sequence[int], regio
             edition.pk, keys[row.piece] if row.piece >= 0 else None, _none(row.mine_id), regions.get(row.region_code),
             outlines[position], int(row.area_cm2), row.prev_state, row.obs_state, row.new_state, row.flow,
             _none(row.since_year), _none(row.observed_year), bool(row.redamaged), bool(row.outside_licence),
-            _none(row.scene_id), _none(row.confidence),
+            _none(row.scene_id), _none(row.confidence), int(row.vegetated_years),
         )  # fmt: skip
 
 
 def stored(geometries: np.ndarray) -> list[str]:
     """Outlines in Albers as the database stores them: multipolygons in EPSG:4490, hexadecimal EWKB."""
     multi = [shape if shape.geom_type == "MultiPolygon" else shapely.MultiPolygon([shape]) for shape in geometries]
-    return list(shapely.to_wkb(shapely.set_srid(from_albers(np.array(multi, object)), SRID), hex=True, include_srid=True))
+    return list(
+        shapely.to_wkb(shapely.set_srid(from_albers(np.array(multi, object)), SRID), hex=True, include_srid=True)
+    )
 
 
 def _none(value: Any) -> Any:

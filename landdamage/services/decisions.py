@@ -11,9 +11,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from landdamage.accounting.ledger import settle
+from landdamage.accounting.statement import statement
 from landdamage.accounting.states import DECISIONS, RESTORED_KIND_DEFAULT, Flow, PieceKind, State
 from landdamage.models import ChangePiece, Edition, Evidence, Restoration
-from landdamage.selectors.editions import Sums, edition_sums, sums_of
+from landdamage.selectors.editions import Sums, edition_sums, kind_sums, numbered
+from landdamage.services.booking import codes
 from landdamage.services.editions import refuse_while_computing
 from minegis.access.models import User
 from minegis.access.permissions import Action, require
@@ -139,7 +141,7 @@ def preview(edition: Edition, pieces: Collection[int], decision: str) -> Preview
     _fits(rows, decision)
     before = edition_sums(edition)
     cells = _cells(rows)
-    was, will = sums_of(cells), sums_of(_settled(rows, decision))
+    was, will = (kind_sums(statement(numbered(table))) for table in (cells, _settled(rows, decision)))
     after = {
         kind: {name: value - was[kind][name] + will[kind][name] for name, value in sums.items()}
         for kind, sums in before.items()
@@ -219,21 +221,16 @@ def _cells(pieces: Sequence[ChangePiece]) -> pd.DataFrame:
 def _settled(pieces: Sequence[ChangePiece], decision: str) -> pd.DataFrame:
     """The same cells after the decision, settled by the one ledger."""
     cells = _cells(pieces)
-    table = cells.assign(filtered=False)
-    for name in ("prev_state", "obs_state"):
-        table[name] = [int(State.of(code)) for code in cells[name]]
     chosen = {piece.pk: Flow(decision) for piece in pieces} if decision else {}
-    settled = settle(table, chosen)
-    cells["flow"] = [Flow(flow).value for flow in settled["flow"]]
-    cells["new_state"] = [State(state).code for state in settled["new_state"]]
-    return cells
+    return codes(settle(numbered(cells).assign(filtered=False), chosen))
 
 
 def _write(cells: pd.DataFrame) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE landdamage_changecell c SET flow = v.flow, new_state = v.new_state "
-            "FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS v(cell_id, flow, new_state) "
+            "UPDATE landdamage_changecell c SET flow = v.flow, new_state = v.new_state, redamaged = v.redamaged "
+            "FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::boolean[]) "
+            "AS v(cell_id, flow, new_state, redamaged) "
             "WHERE c.cell_id = v.cell_id",
-            [cells["cell_id"].tolist(), cells["flow"].tolist(), cells["new_state"].tolist()],
+            [cells[name].tolist() for name in ("cell_id", "flow", "new_state", "redamaged")],
         )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import geopandas as gpd
+import pandas as pd
 from django.contrib.gis.geos import GEOSGeometry
 from django.db import transaction
 from django.db.models import Case, Max, QuerySet, When
 from django.utils import timezone
 
 from landdamage.accounting.content import content_sha256
+from landdamage.accounting.identities import check
+from landdamage.accounting.statement import Statement
 from landdamage.models import ChangePiece, Edition, MonitoredArea
-from landdamage.selectors.editions import edition_cells, edition_sums
+from landdamage.selectors.editions import edition_cells, edition_statement, edition_sums, kind_sums, numbered
 from landdamage.services.subsidence import outline
+from minegis import units
 from minegis.access.models import User
 from minegis.access.permissions import Action, require
 from minegis.errors import ConflictError, MineGISError
@@ -139,8 +143,7 @@ def edition_freeze(*, edition: Edition, user: User, lock: int) -> Edition:
     if row.results.get("undecided_water"):
         raise MineGISError("E-EDI-04", value=len(row.results["undecided_water"]))
     cells = edition_cells(row)
-    check_books(row, cells)
-    row.results = {**row.results, "statement": edition_sums(row)}
+    row.results = {**row.results, "statement": kind_sums(check_cells(row, cells))}
     row.content_sha256 = content_sha256(cells)
     row.state, row.frozen_by, row.frozen_at = State.FROZEN, user, timezone.now()
     return _saved(row)
@@ -183,7 +186,11 @@ def edition_publish(*, edition: Edition, user: User, lock: int, sign_bias: bool 
     share = bias_share(row)
     if share is not None and share > MOST_BIAS:
         if not sign_bias:
-            raise MineGISError("E-EDI-10", value=f"{100 * share:.1f}")
+            raise (
+                MineGISError("E-EDI-10", value=f"{100 * share:.1f}")
+                if math.isfinite(share)
+                else MineGISError("E-EDI-23")
+            )
         row.signed_bias = True
     older = Edition.objects.select_for_update(of=("self",)).filter(
         region=row.region, year=row.year, state=State.PUBLISHED
@@ -215,12 +222,17 @@ def edition_withdraw(*, edition: Edition, user: User, lock: int, reason: str) ->
 
 
 def bias_share(edition: Edition) -> float | None:
-    """The estimated bias as a share of the reported new area; None unless different sensors were compared."""
-    bias = edition.results.get("bias") or {}
-    if not edition.results.get("mixed_sensor") or bias.get("bias_cm2") is None:
+    """The estimated false part of the reported new area; None unless unlike sensors were compared.
+
+    Infinite where nothing measured it: no control polygon, or no new area to set it against.
+    """
+    if not edition.results.get("mixed_sensor"):
         return None
+    false = (edition.results.get("bias") or {}).get("false_new_m2")
     new = sum(sums["new"] for sums in edition_sums(edition).values())
-    return abs(bias["bias_cm2"]) / new if new else None
+    if false is None:
+        return math.inf
+    return false * units.CM2_PER_M2 / new if new else (math.inf if false > 0 else 0.0)
 
 
 def refuse_while_computing(edition: Edition) -> None:
@@ -229,16 +241,14 @@ def refuse_while_computing(edition: Edition) -> None:
         raise MineGISError("E-EDI-17")
 
 
-def check_books(edition: Edition, cells: gpd.GeoDataFrame) -> None:
-    """Every identity of the books on these cells, and the opening stock on the book below.
+def check_cells(edition: Edition, cells: pd.DataFrame) -> Statement:
+    """Every identity of the books on an edition's cells (codes as text), and its opening on the book below.
 
     Raises:
-        MineGISError: an identity is broken.
+        MineGISError: E-ACC-01, an identity is broken.
     """
-    from landdamage.accounting.identities import check
-
-    below = edition_sums(edition.based_on) if edition.based_on else None
-    check(cells, below)
+    previous = edition_statement(edition.based_on) if edition.based_on else None
+    return check(numbered(cells), previous=previous, by=("mine_id", "region_code"))
 
 
 def _locked(edition: Edition, lock: int, user: User, action: Action, *states: str) -> Edition:
