@@ -12,7 +12,13 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
-pytest_plugins = ["tests.fixtures.platform", "tests.fixtures.interpreted", "tests.fixtures.class_scenes", "tests.fixtures.books"]
+pytest_plugins = [
+    "tests.fixtures.platform",
+    "tests.fixtures.interpreted",
+    "tests.fixtures.class_scenes",
+    "tests.fixtures.books",
+    "tests.fixtures.simulated_books",
+]
 
 ROOT = Path(__file__).resolve().parents[1]
 

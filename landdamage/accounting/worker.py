@@ -81,7 +81,7 @@ def _authors(unit: UnitInput, pieces: gpd.GeoDataFrame) -> list[str]:
     for row in pieces.itertuples():
         known = [people[patch] for patch in row.patches if people[patch]]
         if row.obs_state == State.SUBSIDENCE:
-            touching = np.flatnonzero(shapely.intersects(sunk, row.geometry))
+            touching = np.flatnonzero(shapely.intersects(sunk, row.geometry)).tolist()
             known += [unit.surveyors[position] for position in touching]
         authors.append(known[0] if known else "")
     return authors

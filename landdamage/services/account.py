@@ -146,7 +146,9 @@ def read_year(folder: Path, plan: Mapping[str, Any], exits: bool = True) -> Year
         plan: whose units they are.
         exits: whether ground that left the monitored area lies in the folder too.
     """
-    cells, pieces, water, scenes, total = [], [], set(), set(), 0
+    cells, pieces, total = [], [], 0
+    water: set[int] = set()
+    scenes: set[str] = set()
     for number, unit in enumerate(plan["units"]):
         result = load_result(result_path(folder, number))
         place = {piece: total + position for position, piece in enumerate(result.pieces["piece"])}

@@ -179,7 +179,14 @@ def _gather(edition: Edition) -> Gathered:
 def _opening(below: Edition | None) -> gpd.GeoDataFrame:
     """The book below: closing states with their areas; what had left the monitored area is not in it."""
     if below is None:
-        columns = {"state": [], "area_cm2": [], "observed_year": [], "vegetated_years": [], "mine": [], "region": []}
+        columns: dict[str, list[int]] = {
+            "state": [],
+            "area_cm2": [],
+            "observed_year": [],
+            "vegetated_years": [],
+            "mine": [],
+            "region": [],
+        }
         return gpd.GeoDataFrame(pd.DataFrame(columns, dtype="int64"), geometry=[], crs=ALBERS)
     cells = edition_cells(below)
     frame = gpd.GeoDataFrame(

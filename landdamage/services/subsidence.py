@@ -36,7 +36,7 @@ def outline(geom: GEOSGeometry) -> MultiPolygon:
     if west < -180 or south < -90 or east > 180 or north > 90:
         raise MineGISError("E-EDI-22", value=f"{west:.1f}, {south:.1f}")
     parts = shapely.MultiPolygon(list(shapely.get_parts(shape)))
-    return MultiPolygon(GEOSGeometry(memoryview(shapely.to_wkb(parts)), srid=SRID), srid=SRID)
+    return GEOSGeometry(memoryview(shapely.to_wkb(parts)), srid=SRID)  # type: ignore[return-value]  # it is one
 
 
 def _area(geom: GEOSGeometry) -> int:
