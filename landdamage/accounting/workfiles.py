@@ -148,6 +148,16 @@ def load_result(path: Path) -> UnitResult:
     )
 
 
+def save_table(path: Path, frame: gpd.GeoDataFrame) -> None:
+    """Write one table of outlines (EPSG:4490)."""
+    _save(path, {}, _table("table", frame))
+
+
+def load_table(path: Path) -> gpd.GeoDataFrame:
+    """Read what ``save_table`` wrote."""
+    return _read_table("table", _load(path)[1], CGCS2000_EPSG)
+
+
 def archive(paths: Iterable[Path], target: Path) -> None:
     """Put files together into one zip whose bytes depend on their names and contents only."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as out:

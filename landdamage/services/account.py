@@ -19,7 +19,6 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from django.db import transaction
 from django.utils import timezone
 
 from landdamage.accounting.bias import pseudo_change
@@ -35,41 +34,14 @@ from landdamage.models import ControlPolygon, Edition
 from landdamage.selectors.editions import edition_cells, edition_mines
 from landdamage.services.account_inputs import prepare, read_exits
 from landdamage.services.booking import book, carry, codes, decisions_before, piece_hashes, stored
-from landdamage.services.editions import check_cells, refuse_while_computing
+from landdamage.services.editions import check_cells
 from landdamage.services.files import files
 from minegis import __version__
-from minegis.access.models import User
-from minegis.access.permissions import Action, require
-from minegis.errors import ConflictError, MineGISError
+from minegis.errors import MineGISError
 from minegis.jobs.runner import JobContext
-from minegis.jobs.services import job_submit
 from minegis.registry.models import SRID, Region
 
 ENOUGH_COVERAGE = 0.95  # of a region's monitored ground; below it the row is marked incomplete
-
-
-@transaction.atomic
-def edition_compute(*, edition: Edition, user: User, lock: int) -> Edition:
-    """Queue the account of a draft; decisions survive where the change is still the same.
-
-    Raises:
-        ForbiddenError: the user may not build editions here.
-        ConflictError: somebody changed the edition meanwhile.
-        MineGISError: E-EDI-01 no draft or an imported opening book, E-EDI-17 it is being computed.
-    """
-    row = Edition.objects.select_for_update(of=("self",)).select_related("region", "job").get(pk=edition.pk)
-    require(user, Action.BUILD_EDITION, row.region)
-    if row.state != Edition.State.DRAFT or row.is_opening:
-        raise MineGISError("E-EDI-01", state=row.state)
-    if row.lock != lock:
-        raise ConflictError
-    refuse_while_computing(row)
-    row.job = job_submit(
-        kind="account", params={"edition_id": str(row.pk)}, created_by=user, region=row.region, title=str(row)
-    )
-    row.lock += 1
-    row.save(update_fields=["job", "lock"])
-    return row
 
 
 def account_run(context: JobContext) -> None:

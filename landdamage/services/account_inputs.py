@@ -26,9 +26,10 @@ from landdamage.accounting.rules import Rules
 from landdamage.accounting.states import State
 from landdamage.accounting.territories import MineArea, RegionArea, Territory, partition, split_opening
 from landdamage.accounting.worker import input_path
-from landdamage.accounting.workfiles import NO_YEAR, UnitInput, save_input
+from landdamage.accounting.workfiles import NO_YEAR, UnitInput, load_table, save_input
 from landdamage.models import ControlPolygon, Edition, InterpretationRun, Scene, Subsidence
 from landdamage.selectors.editions import edition_cells
+from landdamage.services.files import files
 from minegis import units
 from minegis.access.querysets import region_prefix
 from minegis.errors import MineGISError
@@ -83,7 +84,11 @@ def prepare(edition: Edition, folder: Path) -> dict[str, Any]:
         _write_unit(folder, number, one, shares[one.key], pits, edition, found)
         for number, one in enumerate(territories)
     ]
-    exits.to_file(folder / EXITS, driver="GPKG") if len(exits) else (folder / EXITS).unlink(missing_ok=True)
+    if edition.is_opening:  # polygons beyond the monitored area were never in any book
+        exits = exits.iloc[:0]
+    (folder / EXITS).unlink(missing_ok=True)
+    if len(exits):
+        exits.to_file(folder / EXITS, driver="GPKG")
     plan = {
         "units": [
             {"mine": one.mine, "region": one.region, "scenes": scenes}
@@ -131,7 +136,7 @@ def _gather(edition: Edition) -> Gathered:
         )
         .select_related("observation")
         .order_by("acquired_on", "scene_id")
-    ) if zones else []  # fmt: skip
+    ) if zones and not edition.is_opening else []  # fmt: skip
     runs = list(InterpretationRun.objects.filter(scene__in=scenes, is_current=True))
     views = [
         SceneView(str(s.pk), s.acquired_on, s.gsd_m or 0.0, _shape(_seen(s)), s.satellite)  # type: ignore[arg-type]
@@ -170,7 +175,7 @@ def _gather(edition: Edition) -> Gathered:
                 state=Subsidence.State.ACCEPTED, surveyed_on__year__lte=year, geom__bboverlaps=_geos(ground),
             ).order_by("subsidence_id")
         ) if zones else [],
-        opening=_opening(below),
+        opening=_imported(edition) if edition.is_opening else _opening(below),
         rules=rules,
         mixed=mixed_sensor(before, views) if before else [],
     )  # fmt: skip
@@ -202,6 +207,18 @@ def _opening(below: Edition | None) -> gpd.GeoDataFrame:
         crs=SRID,
     )
     return frame_to_albers(frame[frame["state"] != State.OUTSIDE])
+
+
+def _imported(edition: Edition) -> gpd.GeoDataFrame:
+    """The polygons of an opening book as the book that its year carries along."""
+    frame = frame_to_albers(load_table(files().path(edition.inputs["polygons_sha256"])))
+    return frame.assign(
+        area_cm2=units.areas_cm2(frame.geometry.to_numpy(), ALBERS),
+        observed_year=edition.year,
+        vegetated_years=0,
+        mine="",
+        region="",
+    )
 
 
 def _patches(runs: Sequence[InterpretationRun], scenes: Sequence[Scene], ground: BaseGeometry) -> gpd.GeoDataFrame:
@@ -294,6 +311,7 @@ def _snapshot(edition: Edition, found: Gathered) -> dict[str, Any]:
         "subsidence": {str(one.pk): _hash(one.geom) for one in found.subsidence},
         "area": {"version": edition.area.version, "extra": _hash(edition.area.extra)} if edition.area else {},
         "opening": {"edition": str(below.pk), "content_sha256": below.content_sha256} if below else {},
+        **({"polygons_sha256": edition.inputs["polygons_sha256"]} if edition.is_opening else {}),
         "controls": ControlPolygon.objects.filter(region=edition.region).count(),
     }
 

@@ -1,12 +1,14 @@
-"""The life of an edition: draft, frozen, published, superseded or withdrawn; monitored areas; the opening book."""
+"""The life of an edition: draft, computed, frozen, published, superseded or withdrawn; the opening book."""
 
 from __future__ import annotations
 
 import math
+import tempfile
+from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import pandas as pd
-from django.contrib.gis.geos import GEOSGeometry
 from django.db import transaction
 from django.db.models import Case, Max, QuerySet, When
 from django.utils import timezone
@@ -14,40 +16,19 @@ from django.utils import timezone
 from landdamage.accounting.content import content_sha256
 from landdamage.accounting.identities import check
 from landdamage.accounting.statement import Statement
+from landdamage.accounting.workfiles import save_table
 from landdamage.models import ChangePiece, Edition, MonitoredArea
 from landdamage.selectors.editions import edition_cells, edition_statement, edition_sums, kind_sums, numbered
-from landdamage.services.subsidence import outline
+from landdamage.services.files import files
 from minegis import units
 from minegis.access.models import User
 from minegis.access.permissions import Action, require
 from minegis.errors import ConflictError, MineGISError
+from minegis.jobs.services import job_submit
 from minegis.registry.models import Region
 
 State = Edition.State
 MOST_BIAS = 0.20  # of the new area; above it the manager signs
-
-
-@transaction.atomic
-def area_update(*, region: Region, user: User, extra: GEOSGeometry | None = None, note: str = "") -> MonitoredArea:
-    """A new version of the monitored area: the influence zones of the region's mines and what is added by hand.
-
-    Args:
-        region: whose area.
-        user: an analyst of the region.
-        extra: polygonal ground beyond the zones, EPSG:4490; None for none.
-        note: why it changed.
-
-    Raises:
-        ForbiddenError: the user may not build editions here.
-        MineGISError: E-EDI-22, the outline is not valid.
-    """
-    require(user, Action.BUILD_EDITION, region)
-    Region.objects.select_for_update().get(pk=region.pk)
-    latest = MonitoredArea.objects.filter(region=region).aggregate(latest=Max("version"))["latest"] or 0
-    shape = None if extra is None else outline(extra)
-    return MonitoredArea.objects.create(
-        region=region, version=latest + 1, extra=shape, note=note[:200], created_by=user
-    )
 
 
 @transaction.atomic
@@ -106,6 +87,54 @@ def books_below(region: Region, year: int) -> QuerySet[Edition]:
     return Edition.objects.filter(region=region, year__lt=year, state__in=[State.PUBLISHED, State.FROZEN]).order_by(
         "-year", Case(When(state=State.PUBLISHED, then=0), default=1), "-version"
     )
+
+
+@transaction.atomic
+def edition_compute(*, edition: Edition, user: User, lock: int) -> Edition:
+    """Queue the account of a draft; decisions survive where the change is still the same.
+
+    Raises:
+        ForbiddenError: the user may not build editions here.
+        ConflictError: somebody changed the edition meanwhile.
+        MineGISError: E-EDI-01 no draft, E-EDI-17 it is being computed.
+    """
+    row = _locked(edition, lock, user, Action.BUILD_EDITION, State.DRAFT)
+    refuse_while_computing(row)
+    row.job = job_submit(
+        kind="account", params={"edition_id": str(row.pk)}, created_by=user, region=row.region, title=str(row)
+    )
+    return _saved(row)
+
+
+@transaction.atomic
+def opening_import(*, region: Region, year: int, frame: gpd.GeoDataFrame, user: User) -> Edition:
+    """Begin a region's books with polygons of an earlier year: a draft whose account is queued.
+
+    The polygons become the states of the ground that the year's account carries along; the rest of the monitored area
+    is UNKNOWN, and polygons beyond it are left out. Freeze and publish it like any other edition.
+
+    Args:
+        region: whose book.
+        year: which the polygons show.
+        frame: EPSG:4490; geometry (valid, without overlaps) and state (numbers of ``states.State``).
+        user: an analyst of the region.
+
+    Raises:
+        ForbiddenError: the user may not build editions here.
+        MineGISError: E-EDI-20, the year has an edition.
+    """
+    require(user, Action.BUILD_EDITION, region)
+    Region.objects.select_for_update().get(pk=region.pk)
+    if Edition.objects.filter(region=region, year=year).exclude(state=State.WITHDRAWN).exists():
+        raise MineGISError("E-EDI-20")
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "polygons.npz"
+        save_table(path, frame[["state", "geometry"]])
+        polygons = files().put(path).sha256
+    row = edition_draft(region=region, year=year, user=user)
+    row.based_on, row.is_opening, row.inputs = None, True, {"polygons_sha256": polygons}
+    row.save(update_fields=["based_on", "is_opening", "inputs"])
+    return edition_compute(edition=row, user=user, lock=row.lock)
 
 
 @transaction.atomic

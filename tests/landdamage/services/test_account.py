@@ -8,16 +8,26 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import geopandas as gpd
 import pytest
 import shapely
 from django.contrib.gis.geos import GEOSGeometry
 
+from landdamage.accounting.states import State
 from landdamage.models import Edition, InterpretationRun, Patch, Scene
 from landdamage.selectors.editions import edition_data, edition_sums
-from landdamage.services.account import edition_compute, edition_verify
+from landdamage.services.account import edition_verify
 from landdamage.services.decisions import accept_all
-from landdamage.services.editions import edition_draft, edition_freeze, edition_publish
+from landdamage.services.editions import (
+    edition_compute,
+    edition_draft,
+    edition_freeze,
+    edition_publish,
+    opening_import,
+)
 from landdamage.taxonomy import damage_kind
+from minegis import units
+from minegis.errors import MineGISError
 from minegis.jobs.models import Job
 from minegis.jobs.runner import run_job
 from minegis.registry.models import Mine, Region
@@ -71,7 +81,10 @@ def _scene(truth: SimulatedTruth, region: Region, year: int) -> None:
 
 
 def computed(edition: Edition, user: Any) -> Edition:
-    edition = edition_compute(edition=edition, user=user, lock=edition.lock)
+    return ran(edition_compute(edition=edition, user=user, lock=edition.lock))
+
+
+def ran(edition: Edition) -> Edition:
     run_job(edition.job_id, worker="test")
     edition.refresh_from_db()
     assert edition.job.state == Job.State.SUCCEEDED, (edition.job.error_code, edition.job.error_values)
@@ -127,3 +140,33 @@ def test_two_years_from_patches_to_published_editions(district: SimpleNamespace)
     Patch.objects.all().delete()
     for edition in (first, again):
         assert edition_verify(edition) == edition.content_sha256
+
+
+def test_imported_polygons_open_the_books(district: SimpleNamespace) -> None:
+    first, second = district.truth.years[:2]
+    patches = district.truth.patches(first)
+    pits = patches[patches["class_code"] == "open_pit"]
+    restored = patches[patches["class_code"] == "stockpile"].head(1)
+    frame = gpd.GeoDataFrame(
+        {"state": [int(State.OPEN_PIT)] * len(pits) + [int(State.RESTORED_OCCUPATION)] * len(restored)},
+        geometry=[*pits.geometry, *restored.geometry],
+        crs=4490,
+    )
+    opening = ran(opening_import(region=district.region, year=first, frame=frame, user=district.analyst))
+    sums = edition_sums(opening)
+    inside = shapely.union_all([mine.zone for mine in district.truth.mines])
+    expected = shapely.intersection(shapely.union_all(pits.geometry.to_numpy()), inside)
+    assert sums["excavation"]["opening"] == sums["excavation"]["closing"] == sums["excavation"]["carried"]
+    assert sums["excavation"]["closing"] == pytest.approx(units.area_cm2(expected), rel=1e-5)
+    assert sums["occupation"]["restored_closing"] > 0
+    assert sums["occupation"]["closing"] == 0
+    with pytest.raises(MineGISError, match="E-EDI-20"):
+        opening_import(region=district.region, year=first, frame=frame, user=district.analyst)
+    opening = published(opening, district)
+    assert edition_verify(opening) == opening.content_sha256
+
+    Mine.objects.filter(code=district.truth.mines[0].code).update(influence_zone=multi(district.truth.mines[0].licence))
+    following = computed(edition_draft(region=district.region, year=second, user=district.analyst), district.analyst)
+    now = edition_sums(following)
+    assert now["excavation"]["opening"] == sums["excavation"]["closing"]
+    assert following.cells.filter(flow="exit").exists()  # the zone of the first mine has shrunk
