@@ -50,7 +50,12 @@ def transition_matrix(rows: pd.DataFrame, language: Language) -> Table:
         *(Column(code, *_name(code), "hm2") for code in shown),
         Column("total", "合计", "Total", "hm2"),
     )
-    return Table("T5", "类型转移矩阵", "Transition matrix", columns, tuple(made), (), language)
+    note = (
+        "本表按行、列合计单独闭合，个别数值与其他表可能相差 0.01。",
+        "Closed by its own rows and columns: single values may differ from other tables by 0.01.",
+    )
+    notes = (pick(note, language),)
+    return Table("T5", "类型转移矩阵", "Transition matrix", columns, tuple(made), notes, language)
 
 
 def _cell(units: int, exact: int) -> Cell:
