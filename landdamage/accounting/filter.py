@@ -119,9 +119,8 @@ def mark(faces: Faces, kept: Kept, rules: Rules) -> Marked:
     A hole below the mapping unit takes the class of the piece around it where its book is of the piece's kind before
     and the label does not confirm a damage there; anything else that changed in it is too small itself.
     """
-    points = shapely.point_on_surface(faces.shapes)
     prev, obs = kind_number(faces.prev), kind_number(faces.obs)
-    part = _held(kept.shapes, kept.prev, kept.obs, points, prev, obs, np.flatnonzero(faces.changed))
+    part = _held(kept.shapes, kept.prev, kept.obs, faces.points, prev, obs, np.flatnonzero(faces.changed))
     states = faces.obs.copy()
     rings, owner = shapely.get_rings(kept.shapes, return_index=True)
     hole = np.r_[False, owner[1:] == owner[:-1]] if len(owner) else np.zeros(0, bool)
@@ -131,7 +130,7 @@ def mark(faces: Faces, kept: Kept, rules: Rules) -> Marked:
     if len(holes):
         seen = (faces.obs != State.NOOBS) & (faces.prev != State.UNKNOWN) & (part < 0)
         free = np.flatnonzero(seen & ~((prev > 0) & (prev == obs)))
-        asked, face = shapely.STRtree(points[free]).query(holes, predicate="contains")
+        asked, face = shapely.STRtree(faces.points[free]).query(holes, predicate="contains")
         fits = prev[free[face]] == kept.prev[owner[asked]]
         face, around = free[face[fits]], owner[asked[fits]]
         part[face] = around

@@ -34,6 +34,7 @@ class Faces:
 
     Attributes:
         shapes: polygons in Albers.
+        points: where the layers were looked up: inside the face, or inside the broader face that a sliver goes with.
         opening: index of the opening cell, -1 for ground that was never booked.
         prev, obs: states (int64); since: year of the last observation before, 0 never.
         vegetated: consecutive observed years of vegetation on released ground so far.
@@ -44,6 +45,7 @@ class Faces:
     """
 
     shapes: np.ndarray
+    points: np.ndarray
     opening: np.ndarray
     prev: np.ndarray
     obs: np.ndarray
@@ -94,23 +96,30 @@ class Layers:
         layers += [self.regions_near] if self.licence is None else [self.regions_near, self.licence]
         return [overlay.edges(layer, self.window) for layer in layers]
 
-    def describe(self, shapes: np.ndarray) -> Faces:
-        """Keep the faces inside the territory and look every layer up at a point of each."""
+    def describe(self, shapes: np.ndarray) -> tuple[Faces, np.ndarray]:
+        """Look every layer up at a point of each face inside the territory.
+
+        Returns:
+            The faces, and (p, 2) pairs of those that share edges.
+        """
         points = shapely.point_on_surface(shapes)
-        shapes = shapes[inside := overlay.look_up(self.territory, points) >= 0]
-        points, thin = points[inside], overlay.thin_faces(shapes)
-        opened = overlay.look_up(self.opening.geometry.to_numpy(), points, thin)
+        inside = overlay.look_up(self.territory, points) >= 0
+        shapes, points = shapes[inside], points[inside]
+        pairs, lengths = overlay.neighbours(shapes)
+        points = points[overlay.broad_neighbour(shapes, pairs, lengths)]
+        opened = overlay.look_up(self.opening.geometry.to_numpy(), points)
         lost = np.setdiff1d(np.arange(len(self.opening)), opened)
-        if len(lost):
-            swallowed = self.opening.geometry.to_numpy()[lost]
-            shapes, points = np.r_[shapes, swallowed], np.r_[points, shapely.point_on_surface(swallowed)]
-            opened, thin = np.r_[opened, lost], np.r_[thin, np.ones(len(lost), bool)]
-        label = overlay.look_up(self.labels.geometry.to_numpy(), points, thin)
-        observed = overlay.look_up(self.observed, points, thin) >= 0
+        joined = np.arange(len(shapes) + len(lost)) < len(shapes)
+        swallowed = self.opening.geometry.to_numpy()[lost]
+        shapes, points = np.r_[shapes, swallowed], np.r_[points, shapely.point_on_surface(swallowed)]
+        opened = np.r_[opened, lost]
+        label = overlay.look_up(self.labels.geometry.to_numpy(), points, ~joined)
+        observed = overlay.look_up(self.observed, points, ~joined) >= 0
         seen = np.where(observed & (label >= 0), label, -1)
         none = np.zeros(len(shapes), bool)
-        return Faces(
+        faces = Faces(
             shapes=shapes,
+            points=points,
             opening=opened,
             prev=_value(self.opening["state"], opened, State.UNKNOWN),
             since=_value(self.opening["observed_year"], opened, 0),
@@ -118,11 +127,12 @@ class Layers:
             obs=np.where(observed, _value(self.labels["state"], seen, State.OTHER), State.NOOBS),
             scene=_value(self.labels["scene"], seen, -1),
             confidence=_value(self.labels["confidence"], seen, np.nan),
-            region=overlay.look_up(self.regions, points, thin),
-            outside=none if self.licence is None else overlay.look_up(self.licence, points, thin) < 0,
+            region=overlay.look_up(self.regions, points, ~joined),
+            outside=none if self.licence is None else overlay.look_up(self.licence, points, ~joined) < 0,
             weight=np.maximum(plane_weights(shapes), 1),
-            joined=np.arange(len(shapes)) < len(shapes) - len(lost),
+            joined=joined,
         )
+        return faces, pairs
 
     def check_opening(self, faces: Faces) -> None:
         """The opening book must lie in the territory, without overlaps.
@@ -131,7 +141,7 @@ class Layers:
             MineGISError: E-ACC-03.
         """
         shapes = self.opening.geometry.to_numpy()
-        gap = abs(shapely.area(shapes).sum() - faces.weight[faces.opening >= 0].sum() / 20_000)
+        gap = abs(shapely.area(shapes).sum() - faces.weight[(faces.opening >= 0) & faces.joined].sum() / 20_000)
         # Noding moves a line by up to half a step, so a fair book is off by far less than this along its boundaries.
         if gap > overlay.NEAR * shapely.length(shapes).sum():
             raise MineGISError("E-ACC-03", value=f"{gap:.2f}")
@@ -171,6 +181,7 @@ def _labels(labels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _joined(shapes: np.ndarray) -> BaseGeometry:
-    # A micrometre grid closes the gaps that cutting leaves in floating point.
+    # A micrometre grid closes the gaps that cutting leaves in floating point; a ring in normal order starts at a true
+    # corner, which simplifying keeps.
     whole = shapely.union_all(shapes, grid_size=COLLINEAR_M / 10) if len(shapes) > 1 else shapes[0]
-    return shapely.simplify(whole, COLLINEAR_M)
+    return shapely.simplify(shapely.normalize(whole), COLLINEAR_M)

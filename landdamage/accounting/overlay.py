@@ -22,7 +22,7 @@ from landdamage.accounting.planar import GRID_M as GRID
 from minegis.units import CGCS2000_EPSG, reproject, transformer
 
 PER_METRE = 100  # grid steps
-NEAR = 2 * GRID  # a face thinner than this lies between two versions of one line
+NEAR = 2 * GRID  # what is narrower lies between two versions of one line
 
 
 def snapped(geometries: Any) -> Any:
@@ -124,14 +124,13 @@ def representative_points(faces: np.ndarray) -> np.ndarray:
     return shapely.point_on_surface(faces)
 
 
-def look_up(shapes: np.ndarray, points: np.ndarray, thin: np.ndarray | None = None) -> np.ndarray:
+def look_up(shapes: np.ndarray, points: np.ndarray, astray: np.ndarray | None = None) -> np.ndarray:
     """Which polygon holds each point.
 
     Args:
         shapes: (m,) polygons without overlaps (of overlapping ones the first counts).
         points: (n,) points.
-        thin: (n,) bool: these points take the nearest shape within 2 cm when none holds them, because noding moves
-            lines by up to half a grid step and leaves slivers beside them.
+        astray: (n,) bool: these points take the nearest shape within 2 cm when none holds them.
 
     Returns:
         (n,) index into shapes, -1 for none.
@@ -143,34 +142,50 @@ def look_up(shapes: np.ndarray, points: np.ndarray, thin: np.ndarray | None = No
     shape, point = shapely.STRtree(points).query(shapes, predicate="contains")
     order = np.lexsort((shape, point))[::-1]
     found[point[order]] = shape[order]
-    lost = np.flatnonzero((found < 0) & thin) if thin is not None else np.empty(0, np.int64)
+    lost = np.flatnonzero((found < 0) & astray) if astray is not None else np.empty(0, np.int64)
     if len(lost):
         asked, nearest = shapely.STRtree(shapes).query_nearest(points[lost], max_distance=NEAR, all_matches=False)
         found[lost[asked]] = nearest
     return found
 
 
-def thin_faces(faces: np.ndarray) -> np.ndarray:
-    """Which faces are slivers narrower than 2 cm (mean width 2·area/perimeter)."""
-    return 2 * shapely.area(faces) < NEAR * shapely.length(faces)
-
-
-def neighbours(faces: np.ndarray) -> np.ndarray:
-    """(n, 2) pairs of faces that share an edge."""
+def neighbours(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Faces that share an edge: (n, 2) pairs, one per edge, and (n,) lengths of the edges in metres."""
     rings, owner = shapely.get_rings(faces, return_index=True)
     xy, ring = shapely.get_coordinates(rings, return_index=True)
     if not len(xy):
-        return np.empty((0, 2), np.int64)
+        return np.empty((0, 2), np.int64), np.empty(0)
     grid = np.rint(xy * PER_METRE).astype(np.int64)
     grid -= grid.min(axis=0)
     point = (grid[:, 0] << 32) | grid[:, 1]  # a unit is far less than 40 000 km wide
-    use = ring[:-1] == ring[1:]
-    low, high = np.minimum(point[:-1], point[1:])[use], np.maximum(point[:-1], point[1:])[use]
-    face = owner[ring[:-1][use]]
+    use = np.flatnonzero(ring[:-1] == ring[1:])
+    low, high = np.minimum(point[use], point[use + 1]), np.maximum(point[use], point[use + 1])
+    length = np.hypot(*(xy[use + 1] - xy[use]).T)
     order = np.lexsort((high, low))
-    low, high, face = low[order], high[order], face[order]
-    same = (low[1:] == low[:-1]) & (high[1:] == high[:-1])
-    return np.column_stack([face[:-1][same], face[1:][same]])
+    low, high, face = low[order], high[order], owner[ring[use[order]]]
+    same = np.flatnonzero((low[1:] == low[:-1]) & (high[1:] == high[:-1]))
+    return np.column_stack([face[same], face[same + 1]]), length[order[same]]
+
+
+def broad_neighbour(faces: np.ndarray, pairs: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """For each sliver the broader face it shares most boundary with, for every other face itself.
+
+    Slivers narrower than 2 cm (mean width 2 · area / perimeter) lie between two versions of one line; on their own
+    they would be cells that next year's noding may swallow.
+
+    Returns:
+        (n,) face numbers.
+    """
+    thin = 2 * shapely.area(faces) < NEAR * shapely.length(faces)
+    both = np.vstack([pairs, pairs[:, ::-1]])
+    length = np.r_[lengths, lengths]
+    use = thin[both[:, 0]] & ~thin[both[:, 1]]
+    border, inverse = np.unique(both[use], axis=0, return_inverse=True)
+    shared = np.bincount(inverse.ravel(), length[use], len(border))
+    order = np.lexsort((-border[:, 1], shared))  # the longest comes last and stays
+    instead = np.arange(len(faces))
+    instead[border[order, 0]] = border[order, 1]
+    return instead
 
 
 def components(count: int, pairs: np.ndarray) -> np.ndarray:

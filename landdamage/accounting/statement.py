@@ -49,8 +49,9 @@ class Statement:
     @property
     def total(self) -> pd.DataFrame:
         """All kinds together: one row per group (one row named "total" without grouping)."""
-        grouped = self.kinds.index.nlevels > 1
-        return self.kinds.groupby(level=0).sum() if grouped else self.kinds.sum().to_frame("total").T
+        if self.kinds.index.nlevels == 1:
+            return self.kinds.sum().to_frame("total").T
+        return self.kinds.groupby(level=0, sort=False, dropna=False).sum()
 
 
 def statement(cells: pd.DataFrame, by: str | None = None) -> Statement:

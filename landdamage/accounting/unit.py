@@ -10,7 +10,7 @@ import numpy as np
 from landdamage.accounting import overlay
 from landdamage.accounting.cells import build_cells, build_pieces, cell_numbers
 from landdamage.accounting.filter import keep, local_zone, mark
-from landdamage.accounting.ground import Faces, Layers
+from landdamage.accounting.ground import Layers
 from landdamage.accounting.observation import Observation
 from landdamage.accounting.rules import Rules
 from landdamage.accounting.states import State
@@ -62,21 +62,16 @@ def open_unit(
     """
     layers = Layers(territory, opening, observation, regions)
     edges = layers.edges
-    faces, pairs = _overlay(layers, edges)
+    faces, pairs = layers.describe(overlay.faces_of(edges))
     layers.check_opening(faces)
     kept = keep(faces, pairs, rules, local_zone(layers.territory))
     if kept.cut.any():
         # The filter cuts through faces: node once more with its outlines, so that the cells stay a coverage.
-        faces, pairs = _overlay(layers, [*edges, overlay.edges(kept.shapes[kept.cut])])
+        faces, pairs = layers.describe(overlay.faces_of([*edges, overlay.edges(kept.shapes[kept.cut])]))
     marked = mark(faces, kept, rules)
     cell = cell_numbers(faces, marked, pairs)
     cells = build_cells(faces, marked, cell, layers.opening["area_cm2"].to_numpy(), year)
     return UnitCells(cells, build_pieces(cells, marked, observation.labels))
-
-
-def _overlay(layers: Layers, edges: list[np.ndarray]) -> tuple[Faces, np.ndarray]:
-    faces = layers.describe(overlay.faces_of(edges))
-    return faces, overlay.neighbours(faces.shapes[faces.joined])
 
 
 def exit_cells(gone: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
