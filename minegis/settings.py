@@ -112,7 +112,7 @@ WSGI_APPLICATION = "minegis.wsgi.application"
 ASGI_APPLICATION = "minegis.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Modules with URLs, mounted by minegis.urls in this order: (prefix, dotted module).
-PAGE_URLCONFS = ["landdamage.pages.urls"]
+PAGE_URLCONFS = ["landdamage.pages.urls", "landdamage.api.features_urls"]
 API_URLCONFS = ["landdamage.api.urls"]
 
 TEMPLATES = [
