@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from landdamage.interpretation.bands import Band
 from landdamage.interpretation.components import join, label_block
+from landdamage.interpretation.joining import join_pieces
 from landdamage.interpretation.predict import PROBABILITY_STEPS
 from landdamage.interpretation.tracing import VOID, trace
 from landdamage.taxonomy import IGNORE
@@ -96,7 +97,7 @@ def band_pieces(band: Band, simplify_pixels: float) -> BandPieces:
     first, last = piece[0], piece[-1]
     none = np.full_like(first, VOID)
     return BandPieces(
-        Pieces(class_ids[wanted], polygons[wanted[owners]], steps, margins),
+        Pieces(class_ids[wanted], shapely.orient_polygons(polygons[wanted[owners]]), steps, margins),
         none if band.above is None else np.where(band.classes[0] == band.above, first, VOID),
         none if band.below is None else np.where(band.classes[-1] == band.below, last, VOID),
     )
@@ -145,12 +146,20 @@ class OpenPatches:
         place[staying] = np.arange(len(staying))
         self._line = np.full(len(band.left), VOID, np.int32)
         self._line[leaves] = place[member[k + band.left[leaves]]]
-        ended = [_joined(whole) for group, whole in parts.items() if not goes_on[group]]
-        return Pieces.concatenate([*ended, band.pieces[~in_part]])
+        ended = [whole for group, whole in parts.items() if not goes_on[group]]
+        untouched = band.pieces[~in_part]
+        return Pieces.concatenate([_joined(ended), untouched]) if ended else untouched
 
 
-def _joined(parts: list[Pieces]) -> Pieces:
-    """The pieces of one patch as one."""
-    every = Pieces.concatenate(parts)
-    polygon = np.array([shapely.coverage_union_all(every.polygons)], object)
-    return Pieces(every.class_ids[:1], polygon, every.steps.sum(axis=0)[None], every.margins.sum()[None])
+def _joined(patches: list[list[Pieces]]) -> Pieces:
+    """The pieces of each patch as one."""
+    every = Pieces.concatenate([piece for pieces in patches for piece in pieces])
+    counts = np.array([len(pieces) for pieces in patches])
+    starts = np.cumsum(counts) - counts
+    polygons, _ = join_pieces(every.polygons, np.repeat(np.arange(len(patches), dtype=np.int32), counts))
+    return Pieces(
+        every.class_ids[starts],
+        polygons,
+        np.add.reduceat(every.steps, starts, axis=0),
+        np.add.reduceat(every.margins, starts),
+    )

@@ -42,10 +42,10 @@ def trace(
     y += first_row
     successors = _successors(y, x, leaves, heading)
     del leaves, heading  # millions of passages: what is done with must go
-    order, sizes = _rings(successors)
+    order, sizes = find_rings(successors)
     x, y, component = x[order], y[order], component[order]
     del successors, order
-    return _polygons(x, y, component, sizes)
+    return ring_polygons(x, y, component, sizes)
 
 
 def _passages(
@@ -83,10 +83,18 @@ def _passages(
     return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
 
-def _polygons(
+def ring_polygons(
     x: NDArray[np.int32], y: NDArray[np.int32], component: NDArray[np.int32], sizes: NDArray[np.int64]
 ) -> tuple[NDArray[Any], NDArray[np.int32]]:
-    """Rings, given one after the other with their lengths, as polygons: one per component, ascending."""
+    """Rings as polygons: one per component, which has one shell and any number of holes.
+
+    Args:
+        x, y, component: (n,) vertices of ring after ring, and the component they belong to.
+        sizes: number of vertices of each ring.
+
+    Returns:
+        Polygons ascending by component, and the component of each.
+    """
     starts = np.cumsum(sizes) - sizes
     following = np.arange(1, len(x) + 1, dtype=np.int32)
     following[starts + sizes - 1] = starts
@@ -125,7 +133,7 @@ def _successors(y: NDArray[Any], x: NDArray[Any], leaves: NDArray[Any], heading:
     return following
 
 
-def _rings(following: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def find_rings(following: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Split a permutation into its cycles, each in the order of walking.
 
     Returns:
