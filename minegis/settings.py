@@ -295,6 +295,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "WorkStateEnum": "minegis.jobs.models.Job.State",  # of jobs and of interpretation runs alike
         "SceneStateEnum": "landdamage.models.Scene.State",
+        "EditionStateEnum": "landdamage.models.Edition.State",
+        "SubsidenceStateEnum": "landdamage.models.Subsidence.State",
+        "BookStateEnum": "landdamage.models.books.STATE_CODES",
     },
 }
 

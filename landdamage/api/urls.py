@@ -4,6 +4,8 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from landdamage.api.areas import AreasView, ModelsView
+from landdamage.api.decisions import ChangeViewSet, ControlViewSet, EvidenceViewSet, SubsidenceViewSet
+from landdamage.api.editions import EditionViewSet, MonitoredAreaViewSet
 from landdamage.api.runs import PatchViewSet, RunViewSet, run_tile
 from landdamage.api.samples import PointViewSet, SampleViewSet
 from landdamage.api.scenes import SceneViewSet, scene_tile
@@ -12,6 +14,12 @@ router = SimpleRouter(use_regex_path=False)
 router.register("scenes", SceneViewSet)
 router.register("runs", RunViewSet)
 router.register("patches", PatchViewSet)
+router.register("editions", EditionViewSet)
+router.register("monitored-areas", MonitoredAreaViewSet)
+router.register("changes", ChangeViewSet)
+router.register("evidence", EvidenceViewSet)
+router.register("subsidence", SubsidenceViewSet)
+router.register("control-polygons", ControlViewSet)
 router.register("samples", SampleViewSet)
 router.register("check-points", PointViewSet)
 

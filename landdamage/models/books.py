@@ -35,6 +35,18 @@ class EditionPartQuerySet(BooksQuerySet):
     region_path: ClassVar[str] = "edition__region__code"
 
 
+class EvidenceQuerySet(BooksQuerySet):
+    """Evidence: also one's own, for field uploaders, who read no statistics."""
+
+    owner_path: ClassVar[str | None] = "uploaded_by"
+
+
+class SubsidenceQuerySet(BooksQuerySet):
+    """Subsidence: also one's own proposals."""
+
+    owner_path: ClassVar[str | None] = "author"
+
+
 class SceneScopedQuerySet(RegionScopedQuerySet):
     """What belongs to a scene, for those who may read scenes in its region."""
 
@@ -298,7 +310,7 @@ class Evidence(models.Model):
     uploaded_by = _person(_("uploaded by"))
     uploaded_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
 
-    objects = BooksQuerySet.as_manager()
+    objects = EvidenceQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("evidence")
@@ -374,7 +386,7 @@ class Subsidence(models.Model):
     lock = models.PositiveIntegerField(_("revision of the row"), default=1)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
-    objects = BooksQuerySet.as_manager()
+    objects = SubsidenceQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("subsidence")

@@ -39,9 +39,13 @@ class _PublishedQuerySet(BooksQuerySet):
 def editions_visible(user: User | AnonymousUser) -> QuerySet[Edition]:
     """Editions of the user's regions: all of them for readers of statistics, else the published and superseded ones."""
     published = _PublishedQuerySet(Edition).visible_to(user).filter(state__in=Edition.PUBLIC)
-    return Edition.objects.filter(
-        Q(pk__in=Edition.objects.visible_to(user).values("pk")) | Q(pk__in=published.values("pk"))
-    ).select_related("region", "based_on", "published_by")
+    return (
+        Edition.objects.filter(
+            Q(pk__in=Edition.objects.visible_to(user).values("pk")) | Q(pk__in=published.values("pk"))
+        )
+        .select_related("region", "based_on", "published_by")
+        .defer("region__geom", "based_on__results", "based_on__inputs")
+    )
 
 
 def edition_data(
