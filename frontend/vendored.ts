@@ -14,8 +14,12 @@ const NAMES = [
 
 const read = (path: string) => readFileSync(fileURLToPath(new URL(`node_modules/${path}`, import.meta.url)), "utf8");
 
-// Packages that end up in the build beside those the bundler reports: styles, icons and what the worker imports.
-const ALSO = ["@noble/hashes", "@tabler/icons", "bootstrap", "leaflet"];
+// Packages that end up in the build beside those the bundler reports: styles, icons and what the worker imports,
+// and what leaflet-geoman has built into its own file.
+const ALSO = [
+  "@noble/hashes", "@tabler/icons", "bootstrap", "leaflet", "@turf/boolean-contains", "@turf/kinks", "@turf/line-intersect",
+  "@turf/line-split", "lodash", "polyclip-ts",
+];
 
 /** The licence of a package with its name and version, as its terms ask to be kept with copies. */
 function licence(name: string): string {

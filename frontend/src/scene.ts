@@ -3,6 +3,7 @@ import L from "leaflet";
 import "./map.css";
 import { createMap, isTyping, latLngBounds, runTiles, runTileUrl, sceneTiles, type Bounds } from "./map";
 import { number } from "./messages";
+import { showObservation } from "./observation";
 import { PatchLayer, type ClassStyle } from "./patches";
 import { Swipe } from "./swipe";
 
@@ -24,6 +25,7 @@ function show(data: SceneData): void {
   const map = createMap(document.getElementById("scene-map")!, home, document.getElementById("map-foot"));
   map.setMaxBounds(home().pad(1));
   sceneTiles(data.scene, data.bounds, data.gsd).addTo(map);
+  showObservation(map, data.scene);
   if (data.run) showResult(map, data, data.run);
 }
 

@@ -16,8 +16,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from landdamage.api import tiles
-from landdamage.api.serializers import RunSerializer, RunStartSerializer, SceneSerializer
+from landdamage.api.serializers import (
+    ObservationLockSerializer,
+    ObservationSerializer,
+    ObservationUpdateSerializer,
+    RunSerializer,
+    RunStartSerializer,
+    SceneSerializer,
+)
 from landdamage.models import Scene
+from landdamage.selectors.observation import observation_feature
+from landdamage.services import observation as masks
 from landdamage.services import runs, scenes
 from landdamage.services.files import file_path
 from minegis.access.permissions import Action, require, signed_in
@@ -86,6 +95,39 @@ class SceneViewSet(
             raise Http404
         geometry = json.loads(scene.footprint.geojson)
         return JsonResponse({"type": "Feature", "id": str(scene.pk), "geometry": geometry, "properties": {}})
+
+    @extend_schema(responses=ObservationSerializer)
+    @action(detail=True, url_path="observation", url_name="observation")
+    def observation(self, request: Request, pk: str | None = None) -> Response:
+        """The observed ground as GeoJSON; found now if nobody asked before."""
+        return Response(observation_feature(masks.observation_of(self.get_object())))
+
+    @extend_schema(request=ObservationUpdateSerializer, responses=ObservationSerializer)
+    @observation.mapping.put
+    def observation_update(self, request: Request, pk: str | None = None) -> Response:
+        """Replace the observed ground by hand: give either it or what is unobserved."""
+        scene = self.get_object()
+        user = signed_in(request.user)
+        require(user, Action.EDIT_OBSERVATION, scene.region)
+        wanted = ObservationUpdateSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        data = wanted.validated_data
+        seen = data.get("geometry")
+        if seen is None:
+            seen = masks.observed_without(scene, data["unobserved"])
+        mask = masks.mask_update(scene=scene, geom=seen, user=user, lock=data["lock"])
+        return Response(observation_feature(mask))
+
+    @extend_schema(parameters=[ObservationLockSerializer], responses=ObservationSerializer)
+    @observation.mapping.delete
+    def observation_reset(self, request: Request, pk: str | None = None) -> Response:
+        """Drop what was outlined by hand and find clouds and shadows anew."""
+        wanted = ObservationLockSerializer(data=request.query_params)
+        wanted.is_valid(raise_exception=True)
+        mask = masks.mask_reset(
+            scene=self.get_object(), user=signed_in(request.user), lock=wanted.validated_data["lock"]
+        )
+        return Response(observation_feature(mask))
 
 
 @extend_schema(responses={(200, "image/webp"): OpenApiTypes.BINARY})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import shapely
 from rest_framework import serializers
 
-from landdamage.models import InterpretationRun, Patch, Scene
+from landdamage.models import InterpretationRun, ObservationMask, Patch, Scene
 from minegis import units
 
 
@@ -47,6 +49,61 @@ class RunStartSerializer(serializers.Serializer[Any]):
     model = serializers.CharField(
         required=False, allow_blank=True, default="", help_text="Name of a model; empty: chosen by resolution and bands"
     )
+
+
+class GeometryField(serializers.JSONField):
+    """A GeoJSON geometry in longitude, latitude (EPSG:4490), as a shapely geometry."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Parse it; whether it fits is for the use case to say."""
+        try:
+            return shapely.from_geojson(json.dumps(data))
+        except (TypeError, ValueError, shapely.errors.GEOSException):
+            raise serializers.ValidationError("not a GeoJSON geometry") from None
+
+
+class ObservationLockSerializer(serializers.Serializer[Any]):
+    """The revision a person saw."""
+
+    lock = serializers.IntegerField(min_value=1, help_text="Revision from the last answer")
+
+
+class ObservationUpdateSerializer(ObservationLockSerializer):
+    """A correction by hand: the observed ground, or what is unobserved."""
+
+    geometry = GeometryField(required=False, help_text="Observed ground: Polygon or MultiPolygon")
+    unobserved = GeometryField(required=False, help_text="Unobserved ground: polygons, which may overlap")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Exactly one of the two."""
+        if ("geometry" in attrs) == ("unobserved" in attrs):
+            raise serializers.ValidationError("give either geometry or unobserved")
+        return attrs
+
+
+class ObservationPropertiesSerializer(serializers.Serializer[Any]):
+    """What is known of an observation mask."""
+
+    method = serializers.ChoiceField(choices=ObservationMask.Method.choices)
+    method_name = serializers.CharField()
+    cloud_share = serializers.FloatField(help_text="Share 0-1 of the footprint, as it was found")
+    shadow_share = serializers.FloatField(help_text="Share 0-1 of the footprint, as it was found")
+    unobserved_share = serializers.FloatField(help_text="Share 0-1 of the footprint, corrections included")
+    unobserved = serializers.JSONField(help_text="Unobserved part of the footprint: GeoJSON geometry")
+    no_data = serializers.JSONField(help_text="Frame of the footprint without it: GeoJSON geometry")
+    params = serializers.JSONField()
+    edited_by = serializers.CharField(allow_null=True)
+    updated_at = serializers.DateTimeField()
+    lock = serializers.IntegerField()
+
+
+class ObservationSerializer(serializers.Serializer[Any]):
+    """The observed ground of a scene as a GeoJSON feature."""
+
+    type = serializers.CharField()
+    id = serializers.UUIDField()
+    geometry = serializers.JSONField(help_text="MultiPolygon in longitude, latitude (EPSG:4490)")
+    properties = ObservationPropertiesSerializer()
 
 
 class PatchSerializer(serializers.ModelSerializer[Patch]):

@@ -57,6 +57,7 @@ def scene(request: PageRequest, scene_id: UUID) -> HttpResponse:
         "images": images,
         "hatched": [c for c in taxonomy.ALL_CLASSES if c.hatch != "none"],
         "may_start": found.is_usable and allowed(request.user, "run.start", found.region),
+        "may_edit_observation": allowed(request.user, "observation.edit", found.region),
         "may_export": run is not None and allowed(request.user, "vectors.export", found.region),
         "models": sorted(available().values(), key=lambda card: card.gsd_m),
         "scene_data": _scene_data(found, run) if images else None,

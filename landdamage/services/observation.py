@@ -57,6 +57,16 @@ def observation_of(scene: Scene) -> ObservationMask:
     return mask
 
 
+def observed_without(scene: Scene, hidden: BaseGeometry) -> BaseGeometry:
+    """The footprint without what a person outlined as unobserved; the parts of ``hidden`` may overlap.
+
+    Raises:
+        ObservationError: E-OBS-01 a part is no valid polygon, E-OBS-02 the scene has no prepared image.
+    """
+    parts = [_checked(part) for part in shapely.get_parts(hidden)]
+    return shapely.difference(_shape(scene.footprint), shapely.union_all(parts))
+
+
 @transaction.atomic
 def mask_update(*, scene: Scene, geom: BaseGeometry, user: User, lock: int) -> ObservationMask:
     """Replace the observed ground by what a person outlined; ground outside the footprint is cut off.
@@ -73,11 +83,7 @@ def mask_update(*, scene: Scene, geom: BaseGeometry, user: User, lock: int) -> O
         ConflictError: somebody changed the mask meanwhile.
     """
     mask = _to_change(scene, user, lock)
-    if not isinstance(geom, shapely.Polygon | shapely.MultiPolygon):
-        raise ObservationError("E-OBS-01", value=geom.geom_type)
-    if not geom.is_valid:
-        raise ObservationError("E-OBS-01", value=shapely.is_valid_reason(geom))
-    mask.geom = _stored(shapely.intersection(_shape(scene.footprint), geom))
+    mask.geom = _stored(shapely.intersection(_shape(scene.footprint), _checked(geom)))
     mask.method, mask.edited_by = ObservationMask.Method.MANUAL, user
     return _save(mask)
 
@@ -97,6 +103,14 @@ def mask_reset(*, scene: Scene, user: User, lock: int) -> ObservationMask:
         setattr(mask, name, value)
     mask.edited_by = None
     return _save(mask)
+
+
+def _checked(geom: BaseGeometry) -> BaseGeometry:
+    if not isinstance(geom, shapely.Polygon | shapely.MultiPolygon):
+        raise ObservationError("E-OBS-01", value=geom.geom_type)
+    if not geom.is_valid:
+        raise ObservationError("E-OBS-01", value=shapely.is_valid_reason(geom))
+    return geom
 
 
 def _to_change(scene: Scene, user: User, lock: int) -> ObservationMask:
