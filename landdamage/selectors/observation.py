@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from landdamage.models import ObservationMask
 from minegis import units
 
-DIGITS = 7  # decimals of a degree: a centimetre
+GRID = 1e-8  # degrees: a millimetre
 
 
 def _shape(geometry: GEOSGeometry) -> BaseGeometry:
@@ -20,7 +20,8 @@ def _shape(geometry: GEOSGeometry) -> BaseGeometry:
 
 
 def _geojson(geometry: BaseGeometry) -> dict[str, Any]:
-    return mapping(shapely.transform(geometry, lambda xy: xy.round(DIGITS)))
+    rounded = shapely.set_precision(geometry, GRID)  # stays valid, which rounding alone would not promise
+    return mapping(shapely.MultiPolygon([p for p in shapely.get_parts(rounded) if isinstance(p, shapely.Polygon)]))
 
 
 def observation_feature(mask: ObservationMask) -> dict[str, Any]:
