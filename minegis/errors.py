@@ -512,6 +512,13 @@ def _table() -> dict[str, Entry]:
             severity=w,
         ),
         # Output of the command line
+        "E-MOD-06": e(
+            500,
+            "模型 {value} 的计算结果无效(非数值)",
+            "Model {value} computed something that is not a number",
+            "请重试；若再次出现，请检查影像数值或更换模型",
+            "Try again; if it happens again, check the image's values or choose another model",
+        ),
         "E-OUT-01": e(
             422,
             "无法写入 {value}",

@@ -59,10 +59,22 @@ class Engine:
 
         Returns:
             (N, classes, H, W) float32, calibrated with the card's temperature, summing to 1 over the classes.
+
+        Raises:
+            ModelError: E-MOD-06 the result is not a number, in single precision neither.
         """
+        found = self._forward(batch, bf16=self._bf16)
+        if not np.isfinite(found).all() and self._bf16:
+            # Half-precision kernels have been seen to fail in passing; a NaN would silently become background.
+            found = self._forward(batch, bf16=False)
+        if not np.isfinite(found).all():
+            raise ModelError("E-MOD-06", value=self.card.name)
+        return found
+
+    def _forward(self, batch: NDArray[np.float32], *, bf16: bool) -> NDArray[np.float32]:
         import torch
 
-        with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
+        with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=bf16):
             windows = torch.from_numpy(batch).to(self._device, memory_format=torch.channels_last)
             logits = self._network(windows)
         with torch.inference_mode():

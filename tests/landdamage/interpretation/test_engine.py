@@ -71,6 +71,28 @@ def test_the_engine_names_what_computed(tmp_path: Path) -> None:
     assert Engine(card, network, "cpu", bf16=True).name.endswith("bfloat16")
 
 
+class Overflowing(torch.nn.Module):
+    """Not a number wherever autocast is on; with ``always`` in single precision too."""
+
+    def __init__(self, *, always: bool) -> None:
+        super().__init__()
+        self.always = always
+
+    def forward(self, windows: torch.Tensor) -> torch.Tensor:
+        logits = windows.new_zeros(len(windows), 8, *windows.shape[2:])
+        if self.always or torch.is_autocast_enabled("cpu"):
+            logits[0, 3, 5, 5] = torch.nan
+        return logits
+
+
+def test_a_passing_fault_of_half_precision_never_becomes_background(tmp_path: Path, windows: np.ndarray) -> None:
+    card = ModelCard.read(save_model(tmp_path))
+    found = Engine(card, Overflowing(always=False), "cpu", bf16=True).probabilities(windows)
+    np.testing.assert_allclose(found, 1 / 8)
+    with pytest.raises(ModelError, match="E-MOD-06"):
+        Engine(card, Overflowing(always=True), "cpu", bf16=True).probabilities(windows)
+
+
 @pytest.mark.parametrize("fault", ["weights", "missing", "network"])
 def test_weights_that_are_not_the_cards_are_refused(tmp_path: Path, fault: str) -> None:
     changes = {"network": {**NETWORK, "in_channels": 4}} if fault == "network" else {}
