@@ -14,6 +14,7 @@ import queue
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -185,6 +186,9 @@ def main(folder: Path) -> None:
             compute_file(folder, int(line))
         except MineGISError as error:
             told = {"code": error.code, "values": {name: str(value) for name, value in error.values.items()}}
+        except Exception as error:
+            traceback.print_exc()  # into the log of the worker that started this process
+            told = {"code": "E-JOB-05", "values": {"value": type(error).__name__}}
         print(json.dumps(told), flush=True)  # noqa: T201  # the answer to the parent
 
 

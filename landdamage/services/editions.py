@@ -36,7 +36,7 @@ def edition_draft(
     *,
     region: Region,
     year: int,
-    user: User,
+    user: User | None,
     based_on: Edition | None = None,
     change_note: str = "",
     params: dict[str, Any] | None = None,
@@ -46,7 +46,7 @@ def edition_draft(
     Args:
         region: whose book.
         year: the year accounted for.
-        user: an analyst of the region.
+        user: an analyst of the region; None is the platform itself, at its command line.
         based_on: the book it opens with; None takes the published edition of the latest earlier year, else its frozen
             one; a region without any begins with its first book.
         change_note: why there is another version; needed once the year has been published.
@@ -57,7 +57,8 @@ def edition_draft(
         MineGISError: E-EDI-02 an edition of the year is open, E-EDI-11 no change note, E-EDI-18 the edition below is
             neither frozen nor published, or not of an earlier year.
     """
-    require(user, Action.BUILD_EDITION, region)
+    if user is not None:
+        require(user, Action.BUILD_EDITION, region)
     Region.objects.select_for_update().get(pk=region.pk)
     same_year = Edition.objects.filter(region=region, year=year)
     unfinished = same_year.filter(state__in=[State.DRAFT, State.FROZEN]).first()
@@ -90,8 +91,8 @@ def books_below(region: Region, year: int) -> QuerySet[Edition]:
 
 
 @transaction.atomic
-def edition_compute(*, edition: Edition, user: User, lock: int) -> Edition:
-    """Queue the account of a draft; decisions survive where the change is still the same.
+def edition_compute(*, edition: Edition, user: User | None, lock: int) -> Edition:
+    """Queue the account of a draft; decisions survive where the change is the same. ``user`` None: the platform itself.
 
     Raises:
         ForbiddenError: the user may not build editions here.
@@ -153,8 +154,8 @@ def edition_discard(*, edition: Edition, user: User, lock: int) -> None:
 
 
 @transaction.atomic
-def edition_freeze(*, edition: Edition, user: User, lock: int) -> Edition:
-    """Lock the numbers and take their hash.
+def edition_freeze(*, edition: Edition, user: User | None, lock: int) -> Edition:
+    """Lock the numbers and take their hash; ``user`` None is the platform itself.
 
     Raises:
         ForbiddenError: the user may not build editions here.
@@ -280,9 +281,10 @@ def check_cells(edition: Edition, cells: pd.DataFrame) -> Statement:
     return check(numbered(cells), previous=previous, by=("mine_id", "region_code"))
 
 
-def _locked(edition: Edition, lock: int, user: User, action: Action, *states: str) -> Edition:
+def _locked(edition: Edition, lock: int, user: User | None, action: Action, *states: str) -> Edition:
     row = Edition.objects.select_for_update(of=("self",)).select_related("region", "job").get(pk=edition.pk)
-    require(user, action, row.region)
+    if user is not None:
+        require(user, action, row.region)
     if row.state not in states:
         raise MineGISError("E-EDI-01", state=row.state)
     if row.lock != lock:

@@ -12,6 +12,7 @@ import geopandas as gpd
 import pytest
 import shapely
 from django.contrib.gis.geos import GEOSGeometry
+from django.core.management import CommandError, call_command
 
 from landdamage.accounting.states import State
 from landdamage.models import Edition, InterpretationRun, Patch, Scene
@@ -170,3 +171,22 @@ def test_imported_polygons_open_the_books(district: SimpleNamespace) -> None:
     now = edition_sums(following)
     assert now["excavation"]["opening"] == sums["excavation"]["closing"]
     assert following.cells.filter(flow="exit").exists()  # the zone of the first mine has shrunk
+
+
+def test_command_accounts_decides_publishes_and_verifies(district: SimpleNamespace, capsys: Any) -> None:
+    first = district.truth.years[0]
+    Patch.objects.filter(water_origin="unknown").update(water_origin="natural")
+    where = ["--year", str(first), "--region", district.region.code]
+    call_command("account", *where, "--accept-all", district.reviewer.username, "--publish", district.manager.username)
+    edition = Edition.objects.get()
+    assert edition.state == "published"
+    shown = capsys.readouterr().out
+    assert edition.content_sha256 in shown
+    closing = sum(sums["closing"] for sums in edition_sums(edition).values())
+    assert f"{units.to_hm2(closing)}" in shown
+    call_command("account", *where, "--verify")
+    assert edition.content_sha256 in capsys.readouterr().out
+    with pytest.raises(CommandError, match="E-EDI-11"):
+        call_command("account", *where)
+    with pytest.raises(CommandError, match="no region"):
+        call_command("account", "--year", str(first), "--region", "999999")
