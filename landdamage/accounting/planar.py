@@ -29,7 +29,7 @@ def geometries(items: Iterable[BaseGeometry | None]) -> Geometries:
 
 
 def to_albers(items: Iterable[BaseGeometry | None], crs: Any = CGCS2000_EPSG) -> Geometries:
-    """Geometries (N,) in ``ALBERS``, vertices on the grid; long edges in degrees are densified first. None stays None."""
+    """Geometries (N,) in ``ALBERS``, vertices on the grid; long edges in degrees are densified. None stays None."""
     array = geometries(items)
     if crs == CGCS2000_EPSG:
         array = shapely.segmentize(array, LONGEST_EDGE_DEGREES)
