@@ -23,6 +23,7 @@ from landdamage.accounting.planar import (
     multipolygon,
     to_albers,
 )
+from landdamage.accounting.shares import apportion, plane_weights
 from landdamage.accounting.states import State
 
 # Samples of a licence boundary. The border between two mines is equidistant from the samples: ground at distance D of
@@ -232,7 +233,7 @@ def split_opening(
         rows += [row] * len(pieces)
         homes += [home for home, _ in pieces]
         parts += [part for _, part in pieces]
-        shares += largest_remainder(int(opening["area_cm2"].iat[row]), [part.area for _, part in pieces])
+        shares += apportion(int(opening["area_cm2"].iat[row]), plane_weights(geometries(p for _, p in pieces)).tolist())
     kept = np.flatnonzero(where >= 0)
     result = opening.iloc[np.concatenate([kept, np.array(rows, int)])].reset_index(drop=True)
     result["area_cm2"] = np.concatenate([opening["area_cm2"].to_numpy()[kept], np.array(shares, np.int64)]).astype(
@@ -264,20 +265,3 @@ def _pieces(cell: BaseGeometry, shapes: Mapping[int, BaseGeometry], nowhere: int
         slivers = [piece[1] for piece in pieces if all(piece is not other for other in wide)]
         wide[biggest] = (wide[biggest][0], multipolygon(shapely.union_all([wide[biggest][1], *slivers])))
     return wide
-
-
-def largest_remainder(total: int, weights: Sequence[float]) -> list[int]:
-    """Share an integer out in proportion to weights: each part is the floor or the ceiling of its share.
-
-    Raises:
-        ValueError: no positive weight.
-    """
-    sum_weights = sum(weights)
-    if not sum_weights > 0:
-        raise ValueError("shares need a positive weight")
-    exact = [total * weight / sum_weights for weight in weights]
-    parts = [int(share) for share in exact]
-    by_rest = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], -weights[i], i))
-    for i in by_rest[: total - sum(parts)]:
-        parts[i] += 1
-    return parts

@@ -11,7 +11,6 @@ from landdamage.accounting.territories import (
     MineArea,
     RegionArea,
     Territory,
-    largest_remainder,
     partition,
     split_opening,
 )
@@ -170,10 +169,3 @@ def test_unchanged_territories_cut_nothing_and_ground_outside_stays_outside():
         [row] = split[territory.key].itertuples()
         assert row.mine == territory.mine
         assert row.geometry.equals_exact(territory.geometry, 0)
-
-
-def test_largest_remainder_is_exact_and_fair():
-    assert largest_remainder(10, [1, 1, 1]) == [4, 3, 3]
-    assert largest_remainder(0, [2.5, 1]) == [0, 0]
-    with pytest.raises(ValueError, match="positive"):
-        largest_remainder(5, [0.0])
