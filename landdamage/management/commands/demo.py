@@ -7,9 +7,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from landdamage.models import InterpretationRun, Scene
-from landdamage.services import demo
+from landdamage.models import Edition, InterpretationRun, Scene
+from landdamage.selectors.editions import edition_sums
+from landdamage.services import demo, demo_books
 from minegis import units
+from minegis.errors import MineGISError
 
 DEADLINE = 1800.0  # seconds for all interpretations on a slow machine
 
@@ -23,12 +25,18 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self.stdout.write(f"simulating the district (seed {demo.SEED})")
         folder = demo.district_files(lambda name: self.stdout.write(f"  {name}"))
-        demo.register(folder)
+        region = demo.register(folder)
         self.stdout.write("sending scenes")
         scenes = demo.send_scenes(folder, options["url"].rstrip("/"), lambda name: self.stdout.write(f"  {name}"))
         demo.retry_failed(scenes)
         self._wait([scene.pk for scene in scenes])
         self._table(folder, [scene.pk for scene in scenes])
+        self.stdout.write("\nkeeping the books")
+        try:
+            editions = demo_books.keep_books(region, demo.YEARS, folder, lambda line: self.stdout.write(f"  {line}"))
+        except (MineGISError, TimeoutError) as error:
+            raise CommandError(str(error)) from error
+        self._books(editions)
         self.stdout.write(f"\naccounts, password {demo.password()}")
         for name, role, display in demo.ACCOUNTS:
             self.stdout.write(f"  {name:<12} {display} / {role.label}")
@@ -61,6 +69,15 @@ class Command(BaseCommand):
             if time.monotonic() > end:
                 raise CommandError("the workers did not finish in time; see `make stop` and the logs in var/")
             time.sleep(1)
+
+    def _books(self, editions: list[Edition]) -> None:
+        """What the books say per year and damage kind, hm²."""
+        names = ("opening", "first_seen", "new", "restored", "closing", "undecided", "pending", "carried")
+        self.stdout.write(f"{'year':<6}{'state':<11}{'damage kind':<14}" + "".join(f"{name:>12}" for name in names))
+        for edition in editions:
+            for kind, sums in edition_sums(edition).items():
+                figures = "".join(f"{units.to_hm2(sums[name]):>12}" for name in names)
+                self.stdout.write(f"{edition.year:<6}{edition.state:<11}{kind:<14}{figures}")
 
     def _table(self, folder: Any, keys: list[Any]) -> None:
         """True and found area per class, damage kind and year, hm²."""
