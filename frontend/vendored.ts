@@ -10,6 +10,7 @@ const NAMES = [
   "info-circle", "language", "layers-intersect", "layout-dashboard", "list-check", "lock", "logout", "map-2", "moon",
   "player-pause", "player-play", "polygon", "refresh", "satellite", "search", "settings", "shield-lock", "stack-2",
   "sun", "target", "trash", "upload", "user", "x", "zoom-in", "photo", "table", "cpu", "arrow-right", "ruler-2", "keyboard",
+  "pencil", "report", "arrow-back-up", "checks", "circle-plus", "plant-2", "eraser", "file-zip",
 ];
 
 const read = (path: string) => readFileSync(fileURLToPath(new URL(`node_modules/${path}`, import.meta.url)), "utf8");
@@ -22,12 +23,12 @@ const ALSO = [
 ];
 
 /** The licence of a package with its name and version, as its terms ask to be kept with copies. */
-function licence(name: string): string {
-  const about = JSON.parse(read(`${name}/package.json`)) as { version: string; license: string };
-  const folder = fileURLToPath(new URL(`node_modules/${name}`, import.meta.url));
+function licence(path: string): string {
+  const about = JSON.parse(read(`${path}/package.json`)) as { name: string; version: string; license: string };
+  const folder = fileURLToPath(new URL(`node_modules/${path}`, import.meta.url));
   const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
-  if (!file) throw new Error(`${name} has no licence file`);
-  return `${name} ${about.version} (${about.license})\n\n${read(`${name}/${file}`).trim()}\n`;
+  if (!file) throw new Error(`${path} has no licence file`);
+  return `${about.name} ${about.version} (${about.license})\n\n${read(`${path}/${file}`).trim()}\n`;
 }
 
 /** Emits minegis/tabler.css, minegis/icons.svg (one symbol per icon) and LICENSES.txt of everything built in. */
@@ -46,7 +47,7 @@ export function vendored(): Plugin {
       const source = `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("\n")}</svg>\n`;
       this.emitFile({ type: "asset", fileName: "minegis/icons.svg", source });
       const modules = Object.values(bundle).flatMap((part) => (part.type === "chunk" ? part.moduleIds : []));
-      const used = modules.map((id) => id.match(/.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//)?.[1]).filter((name) => name !== undefined);
+      const used = modules.map((id) => id.match(/\/node_modules\/((?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+)\//)?.[1]).filter((name) => name !== undefined);
       const texts = [...new Set([...used, ...ALSO])].sort().map(licence);
       const rule = `\n${"-".repeat(100)}\n\n`; // @tabler/core (MIT) carries its notice at the top of tabler.css
       this.emitFile({ type: "asset", fileName: "minegis/LICENSES.txt", source: texts.join(rule) });

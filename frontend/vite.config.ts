@@ -11,7 +11,15 @@ export default defineConfig({
     assetsInlineLimit: 0,
     cssCodeSplit: true,
     rollupOptions: {
-      input: { app: "src/app.ts", overview: "src/overview.ts", scenes: "src/scenes.ts", scene: "src/scene.ts" },
+      input: {
+        app: "src/app.ts",
+        overview: "src/overview.ts",
+        scenes: "src/scenes.ts",
+        scene: "src/scene.ts",
+        books: "src/books.ts",
+        edition: "src/edition.ts",
+        decisions: "src/decisions.ts",
+      },
       output: {
         entryFileNames: "minegis/[name].js",
         chunkFileNames: "minegis/[name].js",

@@ -188,3 +188,30 @@ def damage_kind(class_code: str, water_origin: WaterOrigin | None = None) -> Dam
             return "occupation"
         return "none"
     return BY_CODE[class_code].damage_kind
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What is drawn round ground that changed, over the class colours: a colour and, as second cue, a dash pattern."""
+
+    colour: str
+    dash: str = ""  # SVG stroke-dasharray; empty is a solid line
+
+
+NEW_OUTLINE = Outline("#D0006F")
+RESTORED_OUTLINE = Outline("#1B7837", "7 4")
+PENDING_OUTLINE = Outline("#6A3D9A", "1.5 3.5")
+UNOBSERVED_COLOUR = "#BDBDBD"  # with a 45 degree hatch
+
+# By the codes of ``accounting.states.Flow``; what is missing here has no outline of its own.
+OUTLINE_OF_FLOW = MappingProxyType(
+    {
+        "new": NEW_OUTLINE,
+        "first_seen": Outline("#D0006F", "9 3"),
+        "omission": Outline("#D0006F", "9 3 2 3"),
+        "undecided": Outline("#D0006F", "1.5 3.5"),
+        "restored": RESTORED_OUTLINE,
+        "corrected": Outline("#1B7837", "2 4"),
+        "pending": PENDING_OUTLINE,
+    }
+)

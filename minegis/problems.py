@@ -116,6 +116,7 @@ class ProblemMiddleware:
         body = problem(code, status, **values)
         if number:
             body["number"] = number
-        if request.path.startswith("/api/"):
+        # A fragment of a page cannot show a whole page: its script says the problem in words.
+        if request.path.startswith("/api/") or request.headers.get("HX-Request"):
             return JsonResponse(body, status=status, content_type=PROBLEM_JSON)
         return render(request, "problem.html", {"problem": body}, status=status)

@@ -26,6 +26,16 @@ document.body.addEventListener("submit", (event) => {
   if (next) next.value = location.pathname + location.search + location.hash;
 });
 
+// A refusal comes as a problem body with its code; an open dialog says it itself.
+document.body.addEventListener("htmx:responseError", (event) => {
+  const { xhr } = (event as CustomEvent<{ xhr: XMLHttpRequest }>).detail;
+  if (!xhr.getResponseHeader("Content-Type")?.startsWith("application/problem+json")) return;
+  const problem = JSON.parse(xhr.responseText) as { code: string; title: string; detail: string };
+  const told = !document.body.dispatchEvent(new CustomEvent("problem", { detail: problem, cancelable: true }));
+  if (!told) toast([problem.title, problem.detail, `(${problem.code})`].filter(Boolean).join(" "), "danger");
+  said = true;
+});
+
 // A failed exchange is said once, not at every poll.
 let said = false;
 document.body.addEventListener("htmx:afterRequest", (event) => {
@@ -40,4 +50,4 @@ document.body.addEventListener("change", (event) => {
   if (field.matches("[data-submit]")) (field as HTMLSelectElement).form?.requestSubmit();
 });
 
-(window as unknown as { htmx: typeof htmx }).htmx = htmx;
+window.htmx = htmx;

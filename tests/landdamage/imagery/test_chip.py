@@ -45,8 +45,10 @@ def _cut(scene: Path, outline: Any, size: int = 256) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(png)))
 
 
-def test_outline_encloses_the_bright_square(scene: Path) -> None:
-    picture = _cut(scene, _ground(160, 240, 240, 160))
+@pytest.mark.parametrize("many", [False, True])
+def test_outline_encloses_the_bright_square(scene: Path, many: bool) -> None:
+    outline = _ground(160, 240, 240, 160)
+    picture = _cut(scene, shapely.MultiPolygon([outline]) if many else outline)
     assert picture.shape == (256, 256, 4)
     magenta = (picture[..., :3] == (0xD0, 0x00, 0x6F)).all(-1)
     rows, columns = np.nonzero(magenta)

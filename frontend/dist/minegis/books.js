@@ -1,0 +1,1 @@
+import{n as e}from"./dialog.js";e();

@@ -1,0 +1,192 @@
+"""What can be done with an edition: each a dialog that says in numbers what will happen, and the deed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseClientRedirect
+
+from landdamage.models import ChangePiece, Edition
+from landdamage.pages.edition_cells import visible_edition
+from landdamage.pages.ledger import headline
+from landdamage.selectors.editions import edition_sums
+from landdamage.services import editions
+from minegis.access.permissions import Action, allowed
+from minegis.access.requests import PageRequest
+from minegis.errors import MineGISError
+from minegis.templatetags.ui import change, hm2
+
+State = Edition.State
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something that can be done with an edition."""
+
+    name: str
+    label: str | Promise
+    icon: str
+    right: Action
+    states: tuple[str, ...]
+    reason: str | Promise = ""  # label of the text that must be given; empty: none
+    tone: str = "primary"
+
+
+DEEDS = {
+    deed.name: deed
+    for deed in (
+        Deed("compute", gettext_lazy("Compute"), "refresh", Action.BUILD_EDITION, (State.DRAFT,)),
+        Deed("freeze", gettext_lazy("Freeze"), "lock", Action.BUILD_EDITION, (State.DRAFT,)),
+        Deed("unfreeze", gettext_lazy("Back to draft"), "pencil", Action.BUILD_EDITION, (State.FROZEN,)),
+        Deed("publish", gettext_lazy("Publish"), "circle-check", Action.PUBLISH_EDITION, (State.FROZEN,)),
+        Deed(
+            "withdraw", gettext_lazy("Withdraw"), "circle-x", Action.PUBLISH_EDITION,
+            (State.PUBLISHED, State.SUPERSEDED), gettext_lazy("Reason of the withdrawal"), "danger",
+        ),
+        Deed("discard", gettext_lazy("Delete draft"), "trash", Action.BUILD_EDITION, (State.DRAFT,), "", "danger"),
+    )
+}  # fmt: skip
+
+
+def actions(request: PageRequest, edition: Edition) -> list[Deed]:
+    """What this person may do with the edition as it stands."""
+    computing = edition.job is not None and edition.job.is_active
+    return [
+        deed
+        for deed in DEEDS.values()
+        if edition.state in deed.states
+        and allowed(request.user, deed.right, edition.region)
+        and not computing
+        and not (deed.name == "freeze" and edition.computed_at is None)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A line of a dialog: what, how much, and whether it stands in the way."""
+
+    label: str
+    value: str
+    blocks: bool = False
+
+
+def _ask(request: PageRequest, edition_id: UUID, name: str) -> tuple[Edition, Deed]:
+    edition = visible_edition(request, edition_id)
+    deed = DEEDS.get(name)
+    if deed is None:
+        raise Http404
+    return edition, deed
+
+
+@require_GET
+def ask(request: PageRequest, edition_id: UUID, name: str) -> HttpResponse:
+    """The dialog of an action: what it will do, in numbers."""
+    edition, deed = _ask(request, edition_id, name)
+    if deed not in actions(request, edition):
+        raise MineGISError("E-EDI-01", state=edition.get_state_display())
+    context = {"edition": edition, "deed": deed, "facts": facts(edition, name), "text": explanation(edition, name)}
+    if name == "publish":
+        context["bias"] = _too_biased(edition)
+    return render(request, "landdamage/books/_deed.html", context)
+
+
+def explanation(edition: Edition, name: str) -> str:
+    """What the action does, in a sentence."""
+    return {
+        "compute": _("Compares the year with the book below. Decisions are kept where the ground is the same."),
+        "freeze": _("Locks the numbers and takes their hash. Nothing can be decided until it is a draft again."),
+        "unfreeze": _("Unlocks the numbers; the hash is dropped."),
+        "publish": _("The figures become official. They can never be changed, only replaced by a new version."),
+        "withdraw": _("The edition is marked as withdrawn with your reason. Its cells and its hash stay."),
+        "discard": _("Deletes the draft with its cells and its decisions. This cannot be undone."),
+    }[name]  # fmt: skip
+
+
+def facts(edition: Edition, name: str) -> list[Fact]:
+    """The numbers that the action concerns."""
+    found: list[Fact] = []
+    pieces = edition.pieces
+    if edition.computed_at is not None and name in ("freeze", "publish", "withdraw"):
+        figures = headline(edition_sums(edition), 0, 0)
+        found += [
+            Fact(_("Closing stock"), f"{hm2(figures.stock)} hm² ({change(figures.change)})"),
+            Fact(_("New"), f"{hm2(figures.new)} hm²"),
+            Fact(_("Restored"), f"{hm2(figures.restored)} hm²"),
+            Fact(_("Pending, stays in the stock"), f"{hm2(figures.pending)} hm²"),
+            Fact(_("Not observed, carried over"), f"{hm2(figures.carried)} hm²"),
+        ]
+    if name == "freeze":
+        open_ = pieces.filter(kind=ChangePiece.Kind.NEW, decision="").count()
+        waters = len(edition.results.get("undecided_water") or [])
+        found.append(Fact(_("Newly seen changes without a decision"), str(open_), blocks=open_ > 0))
+        if waters:
+            found.append(Fact(_("Waters of unknown origin"), str(waters), blocks=True))
+    if name in ("compute", "discard"):
+        found += [
+            Fact(_("Cells"), f"{edition.cells.count():,}"),
+            Fact(_("Changes"), f"{pieces.count():,}"),
+            Fact(_("of them decided"), f"{pieces.exclude(decision='').count():,}"),
+        ]
+    if name == "compute" and edition.based_on:
+        found.append(Fact(_("Book below"), f"{edition.based_on.year} v{edition.based_on.version}"))
+    if name == "publish":
+        found += _replaced(edition)
+    if name in ("withdraw", "unfreeze"):
+        found.append(Fact(_("Editions that stand on it"), str(edition.followers.count())))
+    return found
+
+
+def _replaced(edition: Edition) -> list[Fact]:
+    older = Edition.objects.filter(region=edition.region, year=edition.year, state=State.PUBLISHED).first()
+    if older is None:
+        return [Fact(_("Replaces"), "—")]
+    before, after = headline(edition_sums(older), 0, 0), headline(edition_sums(edition), 0, 0)
+    followers = older.followers.count()
+    return [
+        Fact(_("Replaces"), f"{older.year} v{older.version}"),
+        Fact(_("Stock, before → after"), f"{hm2(before.stock)} → {hm2(after.stock)} hm²"),
+        Fact(_("New, before → after"), f"{hm2(before.new)} → {hm2(after.new)} hm²"),
+        Fact(_("Restored, before → after"), f"{hm2(before.restored)} → {hm2(after.restored)} hm²"),
+        Fact(_("Later editions that will stand on an old version"), str(followers)),
+    ]
+
+
+def _too_biased(edition: Edition) -> float | None:
+    share = editions.bias_share(edition)
+    return share if share is not None and share > editions.MOST_BIAS else None
+
+
+@require_POST
+def do(request: PageRequest, edition_id: UUID, name: str) -> HttpResponse:
+    """Do it; a refusal comes back with its code, into the dialog."""
+    edition, deed = _ask(request, edition_id, name)
+    asked = request.POST.get("lock", "")
+    lock = int(asked) if asked.isdecimal() and len(asked) < 10 else -1
+    deeds: dict[str, Callable[[], Any]] = {
+        "compute": lambda: editions.edition_compute(edition=edition, user=request.user, lock=lock),
+        "freeze": lambda: editions.edition_freeze(edition=edition, user=request.user, lock=lock),
+        "unfreeze": lambda: editions.edition_unfreeze(edition=edition, user=request.user, lock=lock),
+        "publish": lambda: editions.edition_publish(
+            edition=edition, user=request.user, lock=lock, sign_bias=bool(request.POST.get("sign_bias"))
+        ),
+        "withdraw": lambda: editions.edition_withdraw(
+            edition=edition, user=request.user, lock=lock, reason=request.POST.get("reason", "")
+        ),
+        "discard": lambda: editions.edition_discard(edition=edition, user=request.user, lock=lock),
+    }
+    deeds[name]()
+    messages.success(request, _("%(deed)s: done") % {"deed": deed.label})
+    return HttpResponseClientRedirect(
+        reverse("accounts") if name == "discard" else reverse("edition", args=[edition.pk])
+    )
