@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from landdamage.api.areas import AreasView, ModelsView
 from landdamage.api.decisions import ChangeViewSet, ControlViewSet, EvidenceViewSet, SubsidenceViewSet
 from landdamage.api.editions import EditionViewSet, MonitoredAreaViewSet
+from landdamage.api.openings import OpeningsView
 from landdamage.api.runs import PatchViewSet, RunViewSet, run_tile
 from landdamage.api.samples import PointViewSet, SampleViewSet
 from landdamage.api.scenes import SceneViewSet, scene_tile
@@ -27,6 +28,7 @@ urlpatterns = [
     path("scenes/<uuid:scene_id>/tiles/<int:z>/<int:x>/<int:y>.webp", scene_tile, name="scene-tile"),
     path("runs/<uuid:run_id>/tiles/<int:z>/<int:x>/<int:y>.png", run_tile, name="run-tile"),
     path("areas/", AreasView.as_view(), name="areas"),
+    path("openings/", OpeningsView.as_view(), name="openings"),
     path("models/", ModelsView.as_view(), name="models"),
     path("", include(router.urls)),
 ]

@@ -11,7 +11,7 @@ import sqlite3
 import stat
 import zipfile
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -20,6 +20,7 @@ from minegis.errors import MineGISError
 MAX_BYTES: Final = 4 << 30
 MAX_MEMBERS: Final = 5_000  # a file geodatabase has some ten files per table
 MAX_RATIO: Final = 200  # of a whole archive; attribute tables full of blanks reach 100
+_SUFFIX: Final = {"GPKG": ".gpkg", "GeoJSON": ".geojson"}
 _SHP_PARTS: Final = (".shp", ".shx", ".dbf", ".prj")
 _JSON_HEAD: Final = re.compile(rb'"type"\s*:\s*"(FeatureCollection|Feature|(?:Multi)?Polygon|GeometryCollection)"')
 
@@ -57,7 +58,11 @@ def sources(path: Path, name: str, folder: Path) -> list[Source]:
         return _unpacked(path, folder)
     if head == b"\0\0\x27\x0a":
         raise MineGISError("E-VEC-01")  # a lone .shp
-    return [_single(path, name)]
+    source = _single(path, name)
+    if path.suffix.lower() != _SUFFIX[source.driver]:  # GDAL wants the usual one; uploads have none
+        source = replace(source, path=folder / f"source{_SUFFIX[source.driver]}")
+        source.path.symlink_to(path.absolute())
+    return [source]
 
 
 def _single(path: Path, name: str) -> Source:

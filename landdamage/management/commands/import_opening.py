@@ -1,0 +1,78 @@
+"""``manage.py import_opening FILE --year --region --user``: earlier polygons as a region's first book."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from landdamage.interchange.read import Choices
+from landdamage.services.openings import opening_book, opening_check, region_of
+from minegis.access.models import User
+from minegis.errors import Finding, Language, MineGISError, hint, message
+
+
+class Command(BaseCommand):
+    help = "Read polygons of an earlier year (zipped shapefile, GeoPackage, GeoJSON, zipped FileGDB) as opening book."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--year", type=int, required=True)
+        parser.add_argument("--region", required=True, help="GB/T 2260 code")
+        parser.add_argument("--user", required=True, help="sign-in name of the analyst in whose name it is booked")
+        parser.add_argument("--layer", default="", help="layer to read where the file holds several")
+        parser.add_argument("--crs", default="", help="EPSG code for files without coordinate system")
+        parser.add_argument("--encoding", default="", choices=["", "utf-8", "gbk"], help="of a shapefile's table")
+        parser.add_argument("--column", default="", help="column that holds the class")
+        parser.add_argument(
+            "--map", action="append", default=[], metavar="CLASS=STATE", help="e.g. 固体废弃物=stockpile, 其他=skip"
+        )
+        parser.add_argument("--repair", action="store_true", help="take self-intersecting polygons as repaired")
+        parser.add_argument("--clip", action="store_true", help="clip overlaps by the precedence of the classes")
+        parser.add_argument("--dry-run", action="store_true", help="only check the file")
+        parser.add_argument("--language", choices=["zh", "en"], default="zh")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        language = options["language"]
+        try:
+            self._import(language, options)
+        except MineGISError as error:
+            raise CommandError(_line(error.finding(), language)) from None
+
+    def _import(self, language: Language, options: dict[str, Any]) -> None:
+        user = User.objects.filter(username=options["user"], is_active=True).first()
+        if user is None:
+            raise CommandError(f"no such user: {options['user']}")
+        if not options["file"].is_file():
+            raise CommandError(f"no such file: {options['file']}")
+        pairs = [text.partition("=") for text in options["map"]]
+        choices = Choices(
+            layer=options["layer"],
+            crs=options["crs"],
+            encoding=options["encoding"],
+            column=options["column"],
+            mapping={name: state for name, _, state in pairs},
+            repair=options["repair"],
+            clip=options["clip"],
+        )
+        region = region_of(user, options["region"])
+        opening = opening_check(
+            path=options["file"], name=options["file"].name, region=region, choices=choices, user=user
+        )
+        for finding in opening.findings:
+            self.stderr.write(_line(finding, language))
+        for row in opening.facts.get("states", []):
+            self.stdout.write(f"{row['state']}: {row['polygons']}, {row['area_cm2'] / 10_000:.2f} m²")
+        if opening.frame is None:
+            raise CommandError("nothing was imported")
+        if not options["dry_run"]:
+            edition = opening_book(opening=opening, region=region, year=options["year"], user=user)
+            self.stdout.write(f"{edition} {edition.pk}")
+
+
+def _line(finding: Finding, language: Language) -> str:
+    text = message(finding.code, language, **finding.values)
+    remedy = hint(finding.code, language, **finding.values)
+    return f"{finding.severity} {finding.code}: {text}" + (f" ({remedy})" if remedy else "")
