@@ -18,6 +18,7 @@ pytest_plugins = [
     "tests.fixtures.class_scenes",
     "tests.fixtures.books",
     "tests.fixtures.simulated_books",
+    "tests.fixtures.accounted",
 ]
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -95,7 +95,7 @@ def compute_file(folder: Path, number: int) -> None:
 
 def compute_all(
     folder: Path, count: int, *, processes: int, progress: Callable[[float], None] = lambda share: None
-) -> None:
+) -> int:
     """Compute every unit 0..count-1 whose result is not there yet.
 
     Args:
@@ -103,6 +103,9 @@ def compute_all(
         count: number of units.
         processes: at most so many at a time; small accounts are done in this one.
         progress: called in this thread with the share done, 0-1; what it raises ends the work.
+
+    Returns:
+        Number of units computed now.
 
     Raises:
         MineGISError: from the account of a unit.
@@ -114,7 +117,7 @@ def compute_all(
         for done, number in enumerate(todo):
             progress(1 - (len(todo) - done) / max(count, 1))
             compute_file(folder, number)
-        return
+        return len(todo)
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in todo:
         waiting.put(number)
@@ -134,6 +137,7 @@ def compute_all(
             worker.wait()
         for thread in threads:
             thread.join()
+    return len(todo)
 
 
 def _next(news: queue.SimpleQueue[MineGISError | None], meanwhile: Callable[[], None]) -> MineGISError | None:

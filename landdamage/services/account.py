@@ -51,7 +51,7 @@ def account_run(context: JobContext) -> None:
     context.progress("prepare", 0.0)
     plan = prepare(edition, folder)
     count = len(plan["units"])
-    compute_all(
+    context.result["units"] = compute_all(
         folder,
         count,
         processes=os.cpu_count() or 1,

@@ -2,99 +2,29 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import hashlib
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import geopandas as gpd
 import pytest
 import shapely
-from django.contrib.gis.geos import GEOSGeometry
 from django.core.management import CommandError, call_command
 
 from landdamage.accounting.states import State
-from landdamage.models import Edition, InterpretationRun, Patch, Scene
+from landdamage.models import Edition, Patch
 from landdamage.selectors.editions import edition_data, edition_sums
 from landdamage.services.account import edition_verify
 from landdamage.services.decisions import accept_all
 from landdamage.services.editions import (
-    edition_compute,
     edition_draft,
-    edition_freeze,
-    edition_publish,
     opening_import,
 )
-from landdamage.taxonomy import damage_kind
 from minegis import units
 from minegis.errors import MineGISError
-from minegis.jobs.models import Job
-from minegis.jobs.runner import run_job
-from minegis.registry.models import Mine, Region
-from tests.fixtures.simulated_books import SimulatedTruth
+from minegis.registry.models import Mine
+from tests.fixtures.accounted import computed, multi, published, ran
 
 pytestmark = pytest.mark.django_db
-
-
-def multi(shape: shapely.Geometry) -> GEOSGeometry:
-    return GEOSGeometry(memoryview(shapely.MultiPolygon(list(shapely.get_parts(shape))).wkb), srid=4490)
-
-
-@pytest.fixture
-def district(simulated_truth: SimulatedTruth, make_user: Callable[..., Any]) -> SimpleNamespace:
-    """The district's register, scenes and true patches in the database, and the people who account for it."""
-    county = Region.objects.create(
-        code="650100", name_zh="市", level="prefecture", geom=multi(simulated_truth.outline().buffer(0.02))
-    )
-    for area in simulated_truth.regions:
-        Region.objects.create(
-            code=area.code, name_zh=area.code, level="county", parent=county, geom=multi(area.geometry)
-        )
-    for mine in simulated_truth.mines:
-        Mine.objects.create(
-            code=mine.code, name_zh=mine.code, mineral_kind="metal", mining_method="open_pit", region=county,
-            boundary=multi(mine.licence), influence_zone=multi(mine.zone),
-        )  # fmt: skip
-    for year in simulated_truth.years:
-        _scene(simulated_truth, county, year)
-    people = {role: make_user(role, county) for role in ("analyst", "reviewer", "manager")}
-    return SimpleNamespace(region=county, truth=simulated_truth, **people)
-
-
-def _scene(truth: SimulatedTruth, region: Region, year: int) -> None:
-    scene = Scene.objects.create(
-        file_name=f"{year}.tif", sha256=hashlib.sha256(str(year).encode()).hexdigest(), bytes=1, state="ready",
-        region=region, satellite="SIM", acquired_on=dt.date(year, 7, 15), gsd_m=truth.district.gsd, bands=["B"],
-        cog_sha256="c" * 64, footprint=multi(truth.outline()),
-    )  # fmt: skip
-    run = InterpretationRun.objects.create(
-        scene=scene, year=year, state="succeeded", is_current=True, model_name="truth", weights_sha256="d" * 64
-    )
-    Patch.objects.bulk_create(
-        Patch(
-            run=run, class_code=row.class_code, water_origin=row.water_origin or "", geom=multi(row.geometry),
-            damage_kind=damage_kind(row.class_code, row.water_origin or None), area_cm2=1, confidence=1.0,
-            confidence_p5=1.0, margin=1.0,
-        )
-        for row in truth.patches(year).itertuples()
-    )  # fmt: skip
-
-
-def computed(edition: Edition, user: Any) -> Edition:
-    return ran(edition_compute(edition=edition, user=user, lock=edition.lock))
-
-
-def ran(edition: Edition) -> Edition:
-    run_job(edition.job_id, worker="test")
-    edition.refresh_from_db()
-    assert edition.job.state == Job.State.SUCCEEDED, (edition.job.error_code, edition.job.error_values)
-    return edition
-
-
-def published(edition: Edition, people: SimpleNamespace) -> Edition:
-    edition = edition_freeze(edition=edition, user=people.analyst, lock=edition.lock)
-    return edition_publish(edition=edition, user=people.manager, lock=edition.lock)
 
 
 def settle_water(edition: Edition, reviewer: Any) -> None:
