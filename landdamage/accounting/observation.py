@@ -13,10 +13,10 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from landdamage.accounting.overlay import edges, faces_of
 from landdamage.accounting.planar import (
     ALBERS,
     Geometries,
-    faces,
     first_of,
     geometries,
     lying_in,
@@ -161,11 +161,14 @@ def labels_of_year(
     """
     rank = _newest_first(scenes)
     shape = territory.geometry
-    seen = shapely.intersection(shape, shapely.make_valid(to_albers(s.seen for s in scenes)))
+    seen = shapely.make_valid(to_albers(s.seen for s in scenes))
     outlines = shapely.make_valid(to_albers(patches.geometry))
-    sunk = shapely.intersection(shape, shapely.make_valid(to_albers(subsidence)))
-    cells = faces(np.concatenate([seen, shapely.intersection(shapely.boundary(outlines), shape), sunk]))
+    sunk = shapely.make_valid(to_albers(subsidence))
+    window = shape.bounds
+    cells = faces_of(edges(layer, window) for layer in ([shape], seen, outlines, sunk))
     places = shapely.point_on_surface(cells)
+    own = lying_in(places, [shape])[1]
+    cells, places = cells[own], places[own]
     view, at = lying_in(places, seen)
     newest = first_of(len(cells), at, view, rank[view])
 
