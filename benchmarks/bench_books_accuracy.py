@@ -1,0 +1,211 @@
+"""How right the books are: new and restored areas of simulated districts through the whole product path.
+
+Three years of each district are written as images, packed as COGs, searched for clouds, interpreted by the shipped
+model and accounted for with the product's rules. Four figures stand side by side for every flow, hm²:
+
+    true      what happened on the ground
+    visible   what a perfect interpretation could book of it through the product's masks of clouds and shadows
+    accepted  the books when every piece is accepted as it comes, the worst reviewer
+    reviewed  the books when a reviewer decides each piece by what most of it really is
+
+The difference of true and visible is the weather's (it moves to a later year), that of visible and reviewed the
+model's and the filter's, that of reviewed and accepted what review is worth. Usage:
+
+    python benchmarks/bench_books_accuracy.py [--seeds 9000 9001 9002] [--size 2048] [--rmse METRES]
+
+``--seeds`` are districts of the test range 9000-9999, which no training draws from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from rasterio.features import rasterize
+from shapely.geometry.base import BaseGeometry
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from landdamage.accounting.planar import ALBERS, faces, multipolygon, to_albers  # noqa: E402
+from landdamage.accounting.rules import Rules  # noqa: E402
+from landdamage.accounting.states import KINDS, Flow, PieceKind  # noqa: E402
+from landdamage.accounting.territories import Territory  # noqa: E402
+from landdamage.accounting.unit import UnitCells  # noqa: E402
+from landdamage.imagery import inspect_scene, write_cog  # noqa: E402
+from landdamage.imagery.clouds import observed_ground  # noqa: E402
+from landdamage.interpretation import choose_model, interpret_scene, load_engine  # noqa: E402
+from landdamage.interpretation.water import propose_water_origin  # noqa: E402
+from landdamage.simulation import District  # noqa: E402
+from landdamage.simulation.export import write_scene  # noqa: E402
+from minegis.units import CGCS2000_EPSG, reproject  # noqa: E402
+from tests.fixtures.simulated_books import BookedYear, SimulatedTruth, book_years  # noqa: E402
+
+if TYPE_CHECKING:
+    from landdamage.interpretation import Engine
+
+TARGET = 0.10
+TOUCH_DEGREES = 1e-7
+CM2_PER_HM2 = 10**8
+FLOWS = ("new", "restored")
+UNKNOWN, SOUND = -2, -1
+Sums = dict[tuple[int, str, str], float]  # year, kind, flow -> hm²
+
+
+def see(engine: Engine, district: District, year: int, zones: BaseGeometry) -> tuple[gpd.GeoDataFrame, BaseGeometry]:
+    """Patches and observed ground of a year's scene as the product finds them."""
+    with tempfile.TemporaryDirectory(prefix="minegis-bench-") as name:
+        folder, scene = Path(name), district.render(year)
+        image, cog = folder / "scene.tif", folder / "cog.tif"
+        write_scene(image, scene)
+        report = inspect_scene(image)
+        write_cog(image, cog, report=report)
+        patches = interpret_scene(cog, folder, engine=engine, bands=report.usable().bands).patches
+        seen = observed_ground(cog, acquired_on=scene.acquired.date()).geometry
+    code = patches["class_code"]
+    pits, ponds = list(patches.geometry[code == "open_pit"]), list(patches.geometry[code == "tailings_pond"])
+    waters = list(patches.geometry[code == "water"])
+    patches["water_origin"] = ""
+    patches.loc[code == "water", "water_origin"] = propose_water_origin(waters, pits, ponds, zones, TOUCH_DEGREES)
+    return patches.assign(source="model", scene=0), seen
+
+
+def drawn(source: SimulatedTruth, shape: BaseGeometry) -> NDArray[np.bool_]:
+    """Pixels of the district whose middle lies in a shape of the district's own system."""
+    size = (source.district.size, source.district.size)
+    if shape.is_empty:
+        return np.zeros(size, bool)
+    return rasterize([shape], out_shape=size, transform=source.district.transform, dtype="uint8").astype(bool)
+
+
+class Reviewer:
+    """Decides a piece by what most of its pixels really are, this year and in the books so far."""
+
+    def __init__(self, source: SimulatedTruth) -> None:
+        self.source = source
+
+    def __call__(self, unit: UnitCells, year: int) -> dict[int, Flow]:
+        """A decision for every piece of a unit."""
+        here = self.source.district.crs.to_wkt()
+        now = self.source.kinds(year) >= 0
+        before = self.source.kinds(year - 1) >= 0 if year > self.source.years[0] else now
+        decisions = {}
+        for row in unit.pieces.itertuples():
+            inside = drawn(self.source, reproject(row.geometry, ALBERS, here))
+            is_damage = now[inside].mean() > 0.5 if inside.any() else False
+            was_damage = before[inside].mean() > 0.5 if inside.any() else False
+            if PieceKind(row.kind) is PieceKind.NEW:
+                fresh = Flow.OMISSION if was_damage else Flow.NEW
+                decisions[row.piece] = fresh if is_damage else Flow.REJECTED
+            else:
+                gone = Flow.RESTORED if was_damage else Flow.CORRECTED
+                decisions[row.piece] = Flow.PENDING if is_damage else gone
+        return decisions
+
+
+def visible(source: SimulatedTruth, seen: dict[int, NDArray[np.bool_]]) -> Sums:
+    """What the books would say of the true pixels under the masks."""
+    size = source.district.size
+    book = np.full((size, size), UNKNOWN, np.int8)
+    area = source.pixel_area / 2 / CM2_PER_HM2
+    sums: Sums = {}
+    for year in source.years:
+        now = source.kinds(year)
+        for number, kind in enumerate(KINDS):
+            sums[year, kind, "new"] = float(area[seen[year] & (book == SOUND) & (now == number)].sum())
+            sums[year, kind, "restored"] = float(area[seen[year] & (book == number) & (now == SOUND)].sum())
+        book[seen[year]] = now[seen[year]]
+    return sums
+
+
+def booked(books: dict[int, BookedYear]) -> Sums:
+    """New and restored of the statements."""
+    return {
+        (year, kind, flow): float(one.statement.kinds.at[kind, flow]) / CM2_PER_HM2
+        for year, one in books.items()
+        for kind in KINDS
+        for flow in FLOWS
+    }
+
+
+def judge(engine: Engine, seed: int, size: int, rmse_m: float) -> dict[str, Sums]:
+    """The four figures of one district."""
+    source = SimulatedTruth(District(seed, size=size))
+    zones = shapely.union_all([mine.zone for mine in source.mines])
+    patches, seen = {}, {}
+    for year in source.years:
+        patches[year], seen[year] = see(engine, source.district, year, zones)
+    ground = [Territory("all", None, multipolygon(faces(to_albers([source.outline()]))[0]), None)]
+    rules = Rules(gsd_before=source.district.gsd, gsd_now=source.district.gsd, rmse_m=rmse_m)
+    here = source.district.crs.to_wkt()
+    masks = {year: drawn(source, reproject(shape, CGCS2000_EPSG, here)) for year, shape in seen.items()}
+    everything = {year: np.ones_like(mask) for year, mask in masks.items()}
+    return {
+        "true": visible(source, everything),
+        "visible": visible(source, masks),
+        "accepted": booked(book_years(source, ground, rules, seen, patches)),
+        "reviewed": booked(book_years(source, ground, rules, seen, patches, decide=Reviewer(source))),
+    }
+
+
+def show(title: str, figures: dict[str, Sums], years: tuple[int, ...]) -> bool:
+    """Print a table, yearly and over all years; whether the reviewed sums of visible change meet the target."""
+    print(
+        f"\n{title}\n{'year':<6}{'kind':<12}{'flow':<10}" + "".join(f"{name:>10}" for name in figures) + f"{'error':>9}"
+    )
+    met = True
+    for kind in KINDS[:2]:
+        for flow in FLOWS:
+            total: dict[str, float] = defaultdict(float)
+            for year in years:
+                row = {name: sums[year, kind, flow] for name, sums in figures.items()}
+                for name, value in row.items():
+                    total[name] += value
+                line(str(year), kind, flow, row)
+            line("all", kind, flow, total)
+            met &= abs(total["reviewed"] - total["visible"]) <= TARGET * total["visible"]
+    return met
+
+
+def line(year: str, kind: str, flow: str, row: dict[str, float]) -> None:
+    """One row; the error is that of the reviewed books against visible change."""
+    error = f"{row['reviewed'] / row['visible'] - 1:+.1%}" if row["visible"] else "-"
+    print(f"{year:<6}{kind:<12}{flow:<10}" + "".join(f"{value:>10.2f}" for value in row.values()) + f"{error:>9}")
+
+
+def main() -> int:
+    """Print the tables, one per district and one over all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[9000, 9001, 9002])
+    parser.add_argument("--size", type=int, default=2048)
+    parser.add_argument("--rmse", type=float, default=0.0, help="registration error between the years, metres")
+    options = parser.parse_args()
+    card, _ = choose_model(2.0, tuple("BGRN"))
+    engine = load_engine(card)
+    print(f"{card.name} {card.version}, districts of {options.size} x {options.size} pixels at 2 m")
+    whole: dict[str, Sums] = {}
+    years: tuple[int, ...] = ()
+    for seed in options.seeds:
+        figures = judge(engine, seed, options.size, options.rmse)
+        years = tuple(sorted({year for year, _, _ in figures["true"]}))[1:]
+        show(f"district {seed}", figures, years)
+        for name, sums in figures.items():
+            so_far = whole.setdefault(name, {})
+            for key, value in sums.items():
+                so_far[key] = so_far.get(key, 0.0) + value
+        sys.stdout.flush()
+    met = show("all districts", whole, years)
+    print(f"\nreviewed within {TARGET:.0%} of visible change over all years: {'met' if met else 'missed'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
