@@ -99,7 +99,12 @@ def prepare(edition: Edition, folder: Path) -> dict[str, Any]:
         "inputs": _snapshot(edition, found),
         "mines": [_mine(mine) for mine in found.mines],
         "regions": [
-            {"code": region.code, "name_zh": region.name_zh, "name_en": region.name_en or region.name_zh}
+            {
+                "key": region.pk,
+                "code": region.code,
+                "name_zh": region.name_zh,
+                "name_en": region.name_en or region.name_zh,
+            }
             for region in found.regions
         ],
     }
@@ -156,11 +161,7 @@ def _gather(edition: Edition) -> Gathered:
     ]
     gsd_before = below.params.get("gsd_now") if below else None
     gsd_now = max((view.gsd_m for view in views), default=gsd_before or 0.0)
-    given = {
-        name: edition.params[name]
-        for name in ("min_area_m2", "epsilon_m", "water_mode", "auto_restore_after", "rmse_m")
-        if name in edition.params
-    }
+    given = edition.params.get("given", {})
     rules = Rules(gsd_before=gsd_before, gsd_now=gsd_now, **{"rmse_m": gsd_now, **given})  # one pixel unless measured
     return Gathered(
         mines=mines,
@@ -312,7 +313,7 @@ def _snapshot(edition: Edition, found: Gathered) -> dict[str, Any]:
         "area": {"version": edition.area.version, "extra": _hash(edition.area.extra)} if edition.area else {},
         "opening": {"edition": str(below.pk), "content_sha256": below.content_sha256} if below else {},
         **({"polygons_sha256": edition.inputs["polygons_sha256"]} if edition.is_opening else {}),
-        "controls": ControlPolygon.objects.filter(region=edition.region).count(),
+        "controls": ControlPolygon.objects.filter(region__code__startswith=region_prefix(edition.region.code)).count(),
     }
 
 

@@ -31,7 +31,7 @@ CELL_COLUMNS = (
     "flow", "since_year", "observed_year", "redamaged", "outside_licence", "scene_id", "confidence",
     "vegetated_years",
 )  # fmt: skip
-DECIDED = ("author_id", "decision", "reason", "decided_by_id", "decided_at")
+DECIDED = ("decision", "reason", "decided_by_id", "decided_at")
 
 
 def decisions_before(edition: Edition) -> gpd.GeoDataFrame:
@@ -52,13 +52,18 @@ def carry(pieces: gpd.GeoDataFrame, old: gpd.GeoDataFrame) -> tuple[dict[int, in
     """Old decisions for new pieces.
 
     Args:
-        pieces: Albers; kind, prev_kind, obs_kind, geometry_sha256, geometry.
+        pieces: Albers; kind, prev_kind, obs_kind, geometry_sha256, author (key as text), geometry.
         old: ``decisions_before``.
 
     Returns:
-        Position of a new piece -> position of its old one; and the decisions that found no piece, for the record.
+        Position of a new piece -> position of its old one; and the decisions that found no piece, for the record. Who
+        has become the author of a change meanwhile has not decided it.
     """
-    found = matches(pieces, old)
+    found = {
+        new: was
+        for new, was in matches(pieces, old).items()
+        if str(old["decided_by_id"].iat[was]) != pieces["author"].iat[new]
+    }
     kept = set(found.values())
     lost = [
         {
@@ -156,14 +161,14 @@ def _piece_rows(
 ) -> Any:
     outlines = stored(pieces.geometry.to_numpy())
     for position, row in enumerate(pieces.itertuples()):
-        decided: list[Any] = [None, "", "", None, None]
+        decided: list[Any] = ["", "", None, None]
         if position in found:
             decided = [_none(old[name].iat[found[position]]) for name in DECIDED]
         yield (
             keys[position], edition.pk, _none(row.mine_id), row.kind, row.prev_kind, row.obs_kind,
             State(row.prev_state).code, State(row.obs_state).code, int(row.area_cm2), outlines[position],
             row.geometry_sha256, _none(row.confidence), _none(row.prev_on), _none(row.obs_on),
-            bool(row.outside_licence), *decided, 1,
+            bool(row.outside_licence), _none(row.author_id), *decided, 1,
         )  # fmt: skip
 
 

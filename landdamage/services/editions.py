@@ -78,7 +78,7 @@ def edition_draft(
         based_on=based_on,
         area=area or MonitoredArea.objects.create(region=region, version=1, created_by=user),
         change_note=change_note,
-        params=params or {},
+        params={"given": params or {}},
         created_by=user,
     )
 

@@ -48,10 +48,14 @@ def test_two_years_from_patches_to_published_editions(district: SimpleNamespace)
 
     second = edition_draft(region=district.region, year=second_year, user=district.analyst)
     assert second.based_on == first
+    Patch.objects.filter(run__year=second_year, class_code="open_pit").update(author=district.manager)
     second = computed(second, district.analyst)
     if second.results["undecided_water"]:
         settle_water(second, district.reviewer)
         second = computed(second, district.analyst)
+    drawn = second.pieces.filter(kind="new", obs_state="open_pit")
+    assert set(drawn.values_list("author", flat=True)) == {district.manager.pk}
+    assert not second.pieces.filter(kind="released", author__isnull=False).exists()
     assert accept_all(edition=second, user=district.reviewer) > 0
     second.refresh_from_db()
     before = edition_sums(second)
@@ -75,7 +79,7 @@ def test_two_years_from_patches_to_published_editions(district: SimpleNamespace)
 
 def test_imported_polygons_open_the_books(district: SimpleNamespace) -> None:
     first, second = district.truth.years[:2]
-    patches = district.truth.patches(first)
+    patches = district.truth.patches_by_year[first]
     pits = patches[patches["class_code"] == "open_pit"]
     restored = patches[patches["class_code"] == "stockpile"].head(1)
     frame = gpd.GeoDataFrame(
