@@ -206,6 +206,9 @@ def split_opening(
     """
     opening = opening[opening["state"] != State.OUTSIDE].reset_index(drop=True)
     cells = geometries(opening.geometry)
+    # A shape may have come to touch itself when its corners were rounded to the grid.
+    bad = ~shapely.is_valid(cells)
+    cells[bad] = geometries(multipolygon(cell) for cell in shapely.make_valid(cells[bad]))
     shapes = geometries(territory.geometry for territory in territories)
     nowhere = len(territories)
     tree = shapely.STRtree(cells)

@@ -169,3 +169,22 @@ def test_unchanged_territories_cut_nothing_and_ground_outside_stays_outside():
         [row] = split[territory.key].itertuples()
         assert row.mine == territory.mine
         assert row.geometry.equals_exact(territory.geometry, 0)
+
+
+def test_cells_that_rounding_made_invalid_are_handed_over():
+    home = Territory("l", None, box(0, 0, 100, 100), None)
+    bow = shapely.MultiPolygon([shapely.Polygon([(10, 10), (20, 10), (10, 20), (20, 20)])])
+    split, gone = split_opening(opening(bow, areas=[500_000]), [home])
+    assert gone.empty
+    [row] = split["mine:l"].itertuples()
+    assert row.geometry.is_valid
+    assert (row.area_cm2, row.geometry.area) == (500_000, pytest.approx(50))
+
+
+def test_a_register_without_mines_or_zones():
+    assert partition([], None, []) == []
+    assert partition([MineArea("m", "M", ground(0, 0, 10, 10), None)], None, []) == []
+    [county] = partition([], ground(0, 0, 10, 10), [RegionArea("650100", ground(-5, -5, 50, 50))])
+    assert county.key == "region:650100"
+    [nowhere] = partition([], ground(0, 0, 10, 10), [])
+    assert (nowhere.key, nowhere.region) == ("region:", None)
