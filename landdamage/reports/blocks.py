@@ -75,10 +75,9 @@ class ChartBlock:
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing made elsewhere: SVG for the PDF, PNG for Word."""
+    """A map made elsewhere; a raster, because a hundred thousand outlines would choke a page."""
 
     caption: str
-    svg: bytes
     png: bytes
 
 

@@ -18,7 +18,7 @@ _KIND_SHORT = {"exc": "excavation", "occ": "occupation", "sub": "subsidence"}
 
 
 def listed_pieces(data: EditionData) -> pd.DataFrame:
-    """New and restored pieces, by region, kind and size, with ``patch_no``: county (6) + year (4) + serial (6)."""
+    """New and restored pieces, by region, kind and size, with ``patch_no``: county (6) + year (4) + B + serial."""
     pieces = data.pieces[data.pieces["decision"].isin(LISTED)].copy()
     homes = data.cells.dropna(subset="piece_id").sort_values("area_cm2", kind="stable")
     home = homes.drop_duplicates("piece_id", keep="last").set_index("piece_id")
@@ -28,7 +28,7 @@ def listed_pieces(data: EditionData) -> pd.DataFrame:
     pieces = pieces.sort_values(order, ascending=[True, True, False, True], kind="stable")
     county = pieces["region_code"].astype(str).str[:6].where(pieces["region_code"] != "", data.edition.region_code)
     serial = pieces.groupby(county, sort=False).cumcount() + 1
-    pieces["patch_no"] = [f"{c:0<6}{data.edition.year}{n:06d}" for c, n in zip(county, serial, strict=True)]
+    pieces["patch_no"] = [f"{c:0<6}{data.edition.year}B{n:05d}" for c, n in zip(county, serial, strict=True)]
     return pieces
 
 

@@ -103,7 +103,8 @@ def write_pdf(document: Document) -> bytes:
     return out.getvalue()
 
 
-def _image(kind: str, body: bytes) -> str:
+def image(kind: str, body: bytes) -> str:
+    """An image element that holds its own bytes."""
     return f'<img src="data:image/{kind};base64,{base64.b64encode(body).decode()}">'
 
 
@@ -156,13 +157,13 @@ def _block(block: Block, document: Document) -> str:
             return _table(block)
         case ChartBlock(chart):
             picture = render(chart, document.edition, document.language, "svg")
-            return f"<figure>{_image('svg+xml', picture)}</figure>"
-        case Picture(caption, svg, _):
-            return f"<figure>{_image('svg+xml', svg)}<figcaption>{escape(caption)}</figcaption></figure>"
+            return f"<figure>{image('svg+xml', picture)}</figure>"
+        case Picture(caption, png):
+            return f"<figure>{image('png', png)}<figcaption>{escape(caption)}</figcaption></figure>"
         case Pair(caption, before, after, labels):
             missing = pick(("无影像", "no image"), document.language)
             cells = "".join(
-                f"<div>{_image('png', png) if png else f'<div class=none>{missing}</div>'}<p>{escape(label)}</p></div>"
+                f"<div>{image('png', png) if png else f'<div class=none>{missing}</div>'}<p>{escape(label)}</p></div>"
                 for png, label in zip((before, after), labels, strict=True)
             )
             return f'<figure><div class="pair">{cells}</div><figcaption>{escape(caption)}</figcaption></figure>'

@@ -146,7 +146,7 @@ def _block(word: Any, block: Block, document: Document) -> None:
             _table(word, block)
         case ChartBlock(chart):
             word.add_picture(BytesIO(render(chart, document.edition, document.language, "png")), width=Mm(165))
-        case Picture(caption, _, png):
+        case Picture(caption, png):
             word.add_picture(BytesIO(png), width=Mm(165))
             word.add_paragraph(caption, style="Caption")
         case Pair(caption, before, after, labels):
