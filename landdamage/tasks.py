@@ -22,3 +22,10 @@ def account(context: JobContext) -> None:
     from landdamage.services.account import account_run
 
     account_run(context)
+
+
+def deliver(context: JobContext) -> None:
+    """Make the report or the vectors of an edition (queue ``cpu``); the libraries of the report load only here."""
+    from landdamage.services.deliveries import deliver_run
+
+    deliver_run(context)

@@ -526,6 +526,28 @@ def _table() -> dict[str, Entry]:
             "请检查目录是否存在、是否可写",
             "Check that the folder exists and can be written to",
         ),
+        # Deliveries
+        "E-DEL-01": e(
+            409,
+            "该版本尚未核算，不能生成成果",
+            "The edition has not been computed; nothing can be made of it",
+            "请先核算该版本",
+            "Compute the edition first",
+        ),
+        "E-DEL-02": e(
+            422,
+            "成果选项无效：{value}",
+            "Not a valid option of a delivery: {value}",
+            "请检查选项名称与取值",
+            "Check the option's name and value",
+        ),
+        "E-DEL-03": e(
+            409,
+            "成果尚未生成完毕",
+            "The delivery is not ready",
+            "请稍后再下载，或查看任务状态",
+            "Try again later, or look at its job",
+        ),
         # Jobs
         "E-JOB-01": e(409, "任务当前状态为 {state}，不能执行此操作", "The job is {state}; this cannot be done now"),
         "E-JOB-02": e(

@@ -195,6 +195,7 @@ JOB_KINDS = {
         "on_retry": "landdamage.services.runs.run_job_retried",
     },
     "account": {"handler": "landdamage.tasks.account", "queue": "cpu"},
+    "deliver": {"handler": "landdamage.tasks.deliver", "queue": "cpu"},
 }
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)
 JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", default=3)
@@ -314,6 +315,8 @@ LOGGING = {
         "rasterio": {"level": "WARNING"},
         "pyogrio": {"level": "WARNING"},
         "numexpr": {"level": "WARNING"},
+        "weasyprint": {"level": "WARNING"},
+        "fontTools": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
     },
 }

@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from landdamage.api.areas import AreasView, ModelsView
 from landdamage.api.decisions import ChangeViewSet, ControlViewSet, EvidenceViewSet, SubsidenceViewSet
+from landdamage.api.deliveries import DeliveryViewSet
 from landdamage.api.editions import EditionViewSet, MonitoredAreaViewSet
 from landdamage.api.openings import OpeningsView
 from landdamage.api.runs import PatchViewSet, RunViewSet, run_tile
@@ -23,6 +24,7 @@ router.register("subsidence", SubsidenceViewSet)
 router.register("control-polygons", ControlViewSet)
 router.register("samples", SampleViewSet)
 router.register("check-points", PointViewSet)
+router.register("deliveries", DeliveryViewSet)
 
 urlpatterns = [
     path("scenes/<uuid:scene_id>/tiles/<int:z>/<int:x>/<int:y>.webp", scene_tile, name="scene-tile"),

@@ -60,7 +60,8 @@ def write_evidence(
     """
     pieces = listed_pieces(data)
     pieces = pieces.assign(first=(pieces["decision"] != Flow.RESTORED).astype(int))
-    pieces = pieces.sort_values(["first", "area_cm2"], ascending=[True, False], kind="stable").head(most or len(pieces))
+    pieces = pieces.sort_values(["first", "area_cm2"], ascending=[True, False], kind="stable")
+    pieces = pieces if most is None else pieces.head(most)
     if pieces.empty:
         return None
     rows = {row.key: row for row in patches.rows}

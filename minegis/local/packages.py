@@ -42,6 +42,10 @@ def needs(*, testing: bool) -> list[Need]:
         Need(lambda: importlib.util.find_spec("ensurepip") is not None, (f"python3.{sys.version_info.minor}-venv",)),
         Need(_program("msgfmt"), ("gettext",)),
         Need(_file("usr/lib/*/libexpat.so.1"), ("libexpat1",)),  # rasterio's wheel links the system's
+        # WeasyPrint typesets the report with Pango; without Chinese letters its pages and maps are boxes.
+        Need(_file("usr/lib/*/libpangoft2-1.0.so.0"), ("libpangoft2-1.0-0",)),
+        Need(_file("usr/lib/*/libharfbuzz-subset.so.0"), ("libharfbuzz-subset0",)),
+        Need(_file("usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"), ("fonts-noto-cjk",)),
     ]
     if not os.environ.get("DATABASE_URL"):
         version = _packaged_postgres() if not postgres.versions() else 0
@@ -52,7 +56,6 @@ def needs(*, testing: bool) -> list[Need]:
         found.append(Need(_program("redis-server"), ("redis-server",)))
     if testing:
         found.append(Need(_program("chromium", "chromium-browser"), ("chromium",)))
-        found.append(Need(_file("usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"), ("fonts-noto-cjk",)))
     return found
 
 

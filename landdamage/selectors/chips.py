@@ -1,0 +1,59 @@
+"""Before and after images of a change, for those who may see images in its region."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import shapely
+from django.db.models import QuerySet
+
+from landdamage.imagery.chip import chip, chip_window
+from landdamage.imagery.radiometry import Stretch
+from landdamage.imagery.thumbnail import display_indexes
+from landdamage.models import ChangePiece, Scene
+from landdamage.services.files import file_path
+from minegis.access.models import User
+from minegis.access.permissions import Action, allowed
+
+COARSEST = 2.0  # metres per pixel assumed where no scene says
+
+
+def piece_chips(piece: ChangePiece, user: User | None, size: int = 384) -> tuple[bytes | None, bytes | None]:
+    """PNG of the place before and after, the outline drawn in; None where no image may be shown.
+
+    Args:
+        piece: the change.
+        user: whose eyes; None is the platform itself.
+        size: pixels of a side; both show the same ground.
+    """
+    pair = (_scene(piece, user, before=True), _scene(piece, user, before=False))
+    geometry = shapely.from_wkb(bytes(piece.geom.wkb))
+    window, epsg = chip_window(geometry, max((s.gsd_m or 0.0 for s in pair if s), default=0.0) or COARSEST)
+    before, after = (_cut(scene, geometry, window, epsg, size) if scene else None for scene in pair)
+    return before, after
+
+
+def _scene(piece: ChangePiece, user: User | None, *, before: bool) -> Scene | None:
+    """The scene the cells name, else the newest of the year (earlier years for ``before``)."""
+    year = piece.edition.year
+    shown = Scene.objects.filter(state__in=Scene.USABLE, footprint__intersects=piece.geom).exclude(stretch={})
+    dated: QuerySet[Scene] = (
+        shown.filter(acquired_on__year__lt=year) if before else shown.filter(acquired_on__year=year)
+    )
+    found: Iterable[Scene] = dated.select_related("region").order_by("-acquired_on", "-uploaded_at")
+    if not before:
+        named = piece.cells.exclude(scene=None).order_by("-area_cm2").values_list("scene", flat=True).first()
+        found = sorted(found, key=lambda scene: scene.pk != named)
+    return next((s for s in found if user is None or allowed(user, Action.READ_IMAGE, s.region)), None)
+
+
+def _cut(
+    scene: Scene, geometry: shapely.Geometry, window: tuple[float, float, float, float], epsg: int, size: int
+) -> bytes | None:
+    indexes = display_indexes(scene.bands, range(1, len(scene.bands) + 1))
+    low, high = (np.asarray(scene.stretch[key], float)[[i - 1 for i in indexes]] for key in ("low", "high"))
+    path = file_path(scene.cog_sha256)
+    if not path.is_file():
+        return None
+    return chip(path, geometry, stretch=Stretch(low, high), indexes=indexes, window=window, epsg=epsg, size=size)
