@@ -16,8 +16,9 @@ from scipy import ndimage, signal
 Field = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-SEED_BRIGHTNESS = 5.0  # times the clear ground, both above the dark end
-SEED_WHITENESS = 0.80  # lesser over greater of the outermost visible bands
+# Brightness in times the clear ground, both above the dark end; whiteness as lesser over greater of the outermost
+# visible bands. Over pale desert clouds are only a few times brighter: there they must be whiter than any rock.
+SEEDS = ((5.0, 0.80), (3.0, 0.93))
 GREEN = (0.85, 1.35)  # green over the mean of blue and red: red sand lies below, plants and algae above
 SEED_REDNESS = 1.7  # near infrared over red: above it grows something
 SMALLEST_M2 = 2500.0
@@ -37,7 +38,7 @@ class Sky:
     distances: NDArray[np.float64]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Candidate:
     """A bright white object and what speaks for a cloud.
 
@@ -91,7 +92,9 @@ def above_dark(bands: Mapping[str, Field], valid: Mask) -> Clear:
 
 def bright_seeds(clear: Clear, valid: Mask) -> Mask:
     """Cells bright and white enough to belong to a cloud's core, bright ground included."""
-    seeds = valid & (clear.brightness > SEED_BRIGHTNESS * clear.level) & (clear.whiteness > SEED_WHITENESS)
+    seeds = np.zeros(valid.shape, bool)
+    for brightness, whiteness in SEEDS:
+        seeds |= valid & (clear.brightness > brightness * clear.level) & (clear.whiteness > whiteness)
     if all(name in clear.bands for name in "BGR"):
         middle = (clear.bands["B"] + clear.bands["R"]) / 2
         seeds &= (clear.bands["G"] > GREEN[0] * middle) & (clear.bands["G"] < GREEN[1] * middle)
@@ -217,14 +220,16 @@ def _crop(field: Field, row: int, column: int, high: int, wide: int) -> Field:
     return out
 
 
-def match_shadows(found: Sequence[Candidate], sky: Sky, spread_deg: float = 10.0) -> float:
+def match_shadows(
+    found: Sequence[Candidate], leading: Sequence[Candidate], sky: Sky, spread_deg: float = 10.0
+) -> float:
     """Give every candidate its best shadow in one common direction to the sun, and return that direction (degrees).
 
-    The direction is the one whose best scores, weighted by brightness and the root of the area, add up to most; NaN
-    where no candidate could be judged.
+    The direction is the one whose best scores, weighted by brightness and the root of the area, add up to most over
+    the ``leading`` candidates; NaN where none of them could be judged.
     """
     total = np.zeros(len(sky.azimuths))
-    for one in found:
+    for one in leading:
         best = np.nan_to_num(one.scores, nan=-1.0).max(axis=1)
         total += np.maximum(best, 0) ** 2 * np.sqrt(one.area_m2) * one.brightness
     if not total.any():

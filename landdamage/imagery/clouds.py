@@ -43,13 +43,17 @@ LONGEST_SIDE = 3072  # cells; larger scenes are judged on coarser ones, so that 
 COARSEST_M = 30.0  # pixels beyond this hold cloud and ground together
 SMALLEST_SIDE = 24  # cells; less shows neither a cloud nor its surroundings
 MARGIN_M = 30.0  # soft edges around what was found
-LOCAL_HOURS = np.arange(9.5, 12.51, 0.5)  # local solar time at which satellites of the optical bands pass
+LOCAL_HOURS = np.arange(9.5, 12.01, 0.5)  # local solar time at which satellites of the optical bands pass
 CLOUD_HEIGHTS_M = (150.0, 4000.0)
 HIGHEST_SUN = 75.0
 
 # A cloud without any doubt; a cloud whose shadow must be found.
 SURE = {"brightness": 7.0, "whiteness": 0.92, "edge": 0.35}
-LIKELY = {"brightness": 6.0, "whiteness": 0.87, "edge": 0.35, "shadow": 0.45}
+LIKELY = {"brightness": 6.0, "whiteness": 0.87, "edge": 0.35}
+PALE_GROUND = {"brightness": 3.5, "whiteness": 0.95, "edge": 0.30}  # whiter than rock where the ground itself is bright
+SHADOW = 0.45  # share of the place of a shadow that is dark, less that of the ring around it
+SURE_SHADOW = 0.30  # enough to believe where the shadow of an undoubted cloud lies
+LONELY_SHADOW = 0.60  # the same where no object of the scene is beyond doubt: then it is probably clear
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +155,20 @@ def find_clouds(bands: dict[str, Field], valid: Mask, cell_m: float, sky: Sky) -
         sky: where shadows can lie.
     """
     found = candidates(above_dark(bands, valid), valid, cell_m, sky)
-    likely = [one for one in found if _at_least(one, LIKELY)]
-    azimuth = match_shadows(likely, sky)
-    clouds = [one for one in likely if _at_least(one, SURE) or one.shadow >= LIKELY["shadow"]]
-    matched = [one.distance for one in clouds if one.shadow >= LIKELY["shadow"]]
-    usual = float(np.median(matched)) if matched else None
+    likely = [one for one in found if _at_least(one, LIKELY) or _at_least(one, PALE_GROUND)]
+    sure = [one for one in likely if _at_least(one, SURE)]
+    azimuth = match_shadows(likely, sure or likely, sky)
+    needed = SHADOW if sure else LONELY_SHADOW
+    clouds = [one for one in likely if one in sure or one.shadow >= needed]
+    matched = [one for one in clouds if one.shadow >= (SURE_SHADOW if one in sure else needed)]
+    usual = float(np.median([one.distance for one in matched])) if matched else None
     cloud, shadow = np.zeros(valid.shape, bool), np.zeros(valid.shape, bool)
     for one in clouds:
         cloud[one.window] |= one.mask
-        seen = one.shadow >= LIKELY["shadow"]
-        if seen or usual is not None:
-            _cast(shadow, one, one.azimuth if seen else azimuth, one.distance if seen else usual or 0.0, cell_m)
+        if one in matched:
+            _cast(shadow, one, one.azimuth, one.distance, cell_m)
+        elif usual is not None:
+            _cast(shadow, one, azimuth, usual, cell_m)
     disc = _disc(MARGIN_M / cell_m)
     cloud, shadow = (ndimage.binary_dilation(mask, disc) if mask.any() else mask for mask in (cloud, shadow))
     params: dict[str, Any] = {"candidates": len(found), "clouds": len(clouds), "shadows": len(matched)}

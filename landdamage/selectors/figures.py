@@ -1,8 +1,8 @@
 """Reads of the land-damage application: areas per class, damage kind, mine and year.
 
 Every figure is a sum of integer cm² of patches of the current run of each scene. Where scenes of one year overlap, the
-newest scene counts and older patches count only outside it, so that no ground is counted twice. Two years are compared
-only on ground that both observed, so that a missing scene does not look like restored land.
+newest scene counts and older patches count only outside what it observed, so that no ground is counted twice. Two years
+are compared only on ground that both observed, so that neither a missing scene nor a cloud looks like restored land.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from django.contrib.gis.db.models import Union
 from django.contrib.gis.geos import GEOSGeometry
 from django.db import connection, models
 from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from landdamage import taxonomy
 from landdamage.models import InterpretationRun, Patch, Scene
@@ -221,18 +222,23 @@ def run_kinds(run: InterpretationRun) -> dict[str, int]:
     return {row["damage_kind"]: row["cm2"] for row in grouped}
 
 
-# Older scenes count only outside the footprints of newer ones of the same year; %(within)s cuts the ground to compare.
+# A patch counts only on ground its own scene observed and that no newer scene of the year observed; %(within)s cuts the
+# ground to compare. What is hidden is cut off, rather than the observed cut out, so that whole patches stay whole.
 _YEAR_SQL = """
 WITH chosen AS (
-    SELECT r.run_id, s.footprint, s.acquired_on, s.uploaded_at
+    SELECT r.run_id, s.footprint, COALESCE(o.geom, s.footprint) AS seen, s.acquired_on, s.uploaded_at
     FROM landdamage_interpretationrun r JOIN landdamage_scene s ON s.scene_id = r.scene_id
+    LEFT JOIN landdamage_observationmask o ON o.scene_id = s.scene_id
     WHERE r.run_id = ANY(%(runs)s)
 ), newer AS (
-    SELECT a.run_id, ST_Union(b.footprint) AS cover
-    FROM chosen a JOIN chosen b
-      ON (b.acquired_on, b.uploaded_at, b.run_id) > (a.acquired_on, a.uploaded_at, a.run_id)
-     AND ST_Intersects(a.footprint, b.footprint)
-    GROUP BY a.run_id
+    SELECT run_id, ST_Union(ground) AS cover FROM (
+        SELECT a.run_id, b.seen AS ground
+        FROM chosen a JOIN chosen b
+          ON (b.acquired_on, b.uploaded_at, b.run_id) > (a.acquired_on, a.uploaded_at, a.run_id)
+         AND ST_Intersects(a.footprint, b.seen)
+        UNION ALL
+        SELECT run_id, ST_Difference(footprint, seen) FROM chosen WHERE NOT ST_Covers(seen, footprint)
+    ) elsewhere_or_hidden GROUP BY run_id
 ), ground AS (
     SELECT ST_SetSRID(%(within)s::geometry, 4490) AS within
 ), counted AS (
@@ -289,11 +295,12 @@ def year_sums(
 
 
 def _cover(user: type_user, year: int, region_code: str | None) -> GEOSGeometry | None:
-    """The ground that the counted scenes of a year show; None where there is none."""
+    """The ground that the counted scenes of a year show, without clouds where masks exist; None where there is none."""
     runs = counted_runs(user).filter(year=year)
     if region_code:
         runs = runs.filter(scene__region__code__startswith=region_prefix(region_code))
-    cover: GEOSGeometry | None = runs.aggregate(cover=Union("scene__footprint"))["cover"]
+    seen = Coalesce("scene__observation__geom", "scene__footprint")
+    cover: GEOSGeometry | None = runs.aggregate(cover=Union(seen))["cover"]
     return cover
 
 

@@ -15,7 +15,8 @@ from minegis import units
 GRID = 1e-8  # degrees: a millimetre
 
 
-def _shape(geometry: GEOSGeometry) -> BaseGeometry:
+def _shape(geometry: GEOSGeometry | None) -> BaseGeometry:
+    assert geometry is not None  # a scene with a mask has a footprint
     return shapely.from_wkb(bytes(geometry.wkb))
 
 

@@ -11,7 +11,7 @@ import shapely
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 
 from landdamage import selectors
-from landdamage.models import InterpretationRun, Patch, Scene
+from landdamage.models import InterpretationRun, ObservationMask, Patch, Scene
 from minegis import units
 from minegis.access.models import Membership, Role, User
 from minegis.registry.models import Mine, Region
@@ -83,6 +83,35 @@ def test_overlapping_scenes_of_a_year_count_their_ground_once(region: Region, re
     patch(newer, "open_pit", ground(500, 0, 600, 100))
     sums = selectors.year_sums(reader, 2021)
     assert sums.by_kind["excavation"] == pytest.approx(units.area_cm2(ground(400, 0, 600, 100)), rel=1e-6)
+
+
+def cloud_over(of: InterpretationRun, hidden: shapely.Geometry) -> None:
+    seen = shapely.difference(shapely.from_wkb(bytes(of.scene.footprint.wkb)), hidden)
+    ObservationMask.objects.create(scene=of.scene, geom=multi(seen), method="automatic")
+
+
+def test_a_cloud_in_the_newer_scene_leaves_the_older_one_to_count(region: Region, reader: User) -> None:
+    older = run(region, "2021-06-01", ground(0, 0, 1000, 1000))
+    newer = run(region, "2021-08-01", ground(0, 0, 1000, 1000))
+    patch(older, "open_pit", ground(0, 0, 200, 100))
+    patch(newer, "stockpile", ground(0, 0, 100, 100))  # what the model made of the cloud
+    patch(newer, "open_pit", ground(100, 0, 200, 100))
+    cloud_over(newer, ground(-10, -10, 100, 500))
+    sums = selectors.year_sums(reader, 2021)
+    assert sums.by_kind["excavation"] == pytest.approx(units.area_cm2(ground(0, 0, 200, 100)), rel=1e-6)
+    assert sums.by_class["stockpile"] == 0
+    assert selectors.overview(reader, 2021).coverage_km2 == Decimal("1.00")
+
+
+def test_damage_under_a_cloud_has_not_vanished(region: Region, reader: User) -> None:
+    patch(run(region, "2021-06-01", ground(0, 0, 1000, 1000)), "open_pit", ground(0, 0, 200, 100))
+    clouded = run(region, "2022-06-01", ground(0, 0, 1000, 1000))
+    patch(clouded, "open_pit", ground(0, 0, 100, 100))
+    cloud_over(clouded, ground(100, -10, 500, 500))
+    figures = selectors.overview(reader, 2022)
+    assert figures.compared_with == 2021
+    assert abs(figures.damage_change_cm2 or 0) <= 1e-6 * units.area_cm2(ground(0, 0, 100, 100))
+    assert figures.coverage_km2 == Decimal("0.80")
 
 
 def test_scenes_of_different_years_do_not_shadow_each_other(region: Region, reader: User) -> None:
