@@ -154,60 +154,6 @@ def close_table(parts_cm2: Sequence[int], unit_cm2: int) -> list[int]:
     return floors
 
 
-def close_matrix(parts_cm2: Sequence[Sequence[int]], unit_cm2: int) -> tuple[list[list[int]], bool]:
-    """Round a two-way table: rows are closed first, then the columns on what is left.
-
-    Row totals are the rounded rows closed to the rounded grand total, column totals likewise. Starting from floors,
-    each row hands its missing units to its largest remainders among the columns that still miss some.
-
-    Args:
-        parts_cm2: rows of non-negative exact parts, all of one length.
-        unit_cm2: size of one displayed unit in cm².
-
-    Returns:
-        The displayed units, and whether every row and column adds up to its own rounded total. Where floors and
-        ceilings cannot do both, rows add up, and the caller prints the note on rounding.
-    """
-    rows = close_table([sum(row) for row in parts_cm2], unit_cm2)
-    columns = close_table([sum(column) for column in zip(*parts_cm2, strict=True)], unit_cm2)
-    shown = [[part // unit_cm2 for part in row] for row in parts_cm2]
-    short = [total - sum(column) for total, column in zip(columns, zip(*shown, strict=True), strict=True)]
-    closed = True
-    for parts, line, total in zip(parts_cm2, shown, rows, strict=True):
-        missing = total - sum(line)
-        # Columns that miss most go first, so that the last row does not meet a column it cannot serve.
-        order = sorted(range(len(parts)), key=lambda j: (short[j] <= 0, -(parts[j] % unit_cm2), -short[j], j))
-        for j in order[: max(missing, 0)]:
-            line[j] += 1
-            short[j] -= 1
-        closed &= sum(line) == total
-    return shown, closed and not any(short)
-
-
-def show(cm2: int | None, unit_cm2: Fraction | int = 1_000_000, digits: int = 2) -> str:
-    """An area as tables print it, rounded half to even once.
-
-    A quantity that is there but rounds to nothing prints as less than the last digit, a true zero as zero, and what
-    was not observed (None) as a dash; negative amounts (net change) keep their sign.
-
-    Args:
-        cm2: exact area, None where nothing was observed.
-        unit_cm2: size of one unit of the last digit: 1 000 000 for 0.01 hm², 10⁸ for 0.01 km²,
-            Fraction(2 000 000, 3) for 0.1 mu.
-        digits: behind the decimal point.
-
-    Returns:
-        E.g. "1842.10", "<0.01", "0.00", "—".
-    """
-    if cm2 is None:
-        return "—"
-    units = round(Fraction(cm2) / Fraction(unit_cm2))
-    if cm2 and not units:
-        least = f"<{Decimal(1).scaleb(-digits)}"
-        return least if cm2 > 0 else f"-{least}"
-    return f"{Decimal(units).scaleb(-digits):.{digits}f}"
-
-
 def reference_square() -> shapely.Polygon:
     """The 10 km² square at 43°N, 87°E (sides √10 km on the authalic plane there) in EPSG:4490 longitude, latitude.
 

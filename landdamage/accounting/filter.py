@@ -91,7 +91,9 @@ def _opened(pieces: np.ndarray, radius: float, zone: int) -> np.ndarray:
     plane = shapely.transform(pieces, lambda xy: np.column_stack(there.transform(xy[:, 0], xy[:, 1])))
     eroded = shapely.buffer(plane, -radius, join_style="mitre")
     opened = shapely.buffer(eroded, radius + SLACK_M, join_style="mitre")
-    return shapely.transform(opened, lambda xy: np.column_stack(back.transform(xy[:, 0], xy[:, 1])))
+    opened = shapely.transform(opened, lambda xy: np.column_stack(back.transform(xy[:, 0], xy[:, 1])))
+    # Mitre joins leave corners that all but touch: a nanometre of reprojection may cross them.
+    return overlay.repaired(opened)
 
 
 @dataclass(frozen=True)

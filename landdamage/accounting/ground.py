@@ -8,7 +8,6 @@ from typing import Final
 import geopandas as gpd
 import numpy as np
 import shapely
-from shapely.geometry.base import BaseGeometry
 
 from landdamage.accounting import overlay
 from landdamage.accounting.observation import Observation
@@ -17,6 +16,7 @@ from landdamage.accounting.states import DAMAGE, KIND_OF, KINDS, State
 from landdamage.accounting.territories import Territory
 from minegis.errors import MineGISError
 
+FINE_M: Final = 1e-6  # grid on which labels are joined: it closes the gaps that cutting leaves in floating point
 COLLINEAR_M: Final = 1e-5  # a vertex nearer to its neighbours' line was put there by a cut and means nothing
 
 KIND_NUMBER: Final = np.zeros(32, np.int8)  # by state + 1: 0 no damage, 1.. position in KINDS + 1
@@ -171,17 +171,12 @@ def _labels(labels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         "source": frame["source"].to_numpy(np.int64),
         "confidence": frame["confidence"].to_numpy(float),
     }
-    shapes = frame.geometry.to_numpy()
+    shapes = overlay.repaired(frame.geometry.to_numpy().copy())
     if len(shapes):
         key = np.column_stack([columns["state"], columns["scene"], columns["source"], columns["confidence"]])
         _, first, group = np.unique(key, axis=0, return_index=True, return_inverse=True, equal_nan=True)
-        shapes = np.array([_joined(shapes[group.ravel() == number]) for number in range(len(first))], object)
+        joined = [shapely.union_all(shapes[group.ravel() == n], grid_size=FINE_M) for n in range(len(first))]
+        # A ring in normal order starts at a true corner, which simplifying keeps.
+        shapes = shapely.simplify(shapely.normalize(np.array(joined, object)), COLLINEAR_M)
         columns = {name: values[first] for name, values in columns.items()}
     return gpd.GeoDataFrame(columns, geometry=overlay.snapped(shapes), crs=frame.crs)
-
-
-def _joined(shapes: np.ndarray) -> BaseGeometry:
-    # A micrometre grid closes the gaps that cutting leaves in floating point; a ring in normal order starts at a true
-    # corner, which simplifying keeps.
-    whole = shapely.union_all(shapes, grid_size=COLLINEAR_M / 10) if len(shapes) > 1 else shapes[0]
-    return shapely.simplify(shapely.normalize(whole), COLLINEAR_M)

@@ -10,7 +10,7 @@ from shapely.affinity import rotate, translate
 from landdamage.accounting.ledger import settle
 from landdamage.accounting.statement import statement
 from landdamage.accounting.states import Flow, PieceKind, State
-from tests.fixtures.units_of_ground import RULES, SQUARE, Label, first_book, next_opening, place, year_on
+from tests.fixtures.units_of_ground import RULES, SQUARE, Label, first_book, next_opening, place, random_patches, year_on
 
 CM2 = 10_000
 PIT = shapely.box(300, 300, 700, 700)
@@ -145,3 +145,11 @@ def test_unknown_ground_is_not_filtered() -> None:
     found = flows(book, [(State.STOCKPILE, shapely.box(100, 800, 102, 802))])
     assert found[Flow.FIRST_SEEN] == 4.0
     assert RULES.mmu_m2 > 4
+
+
+def test_an_outline_that_reprojection_crosses_still_counts() -> None:
+    """Joined corners that touch after the opening made a whole pit vanish once."""
+    labels = random_patches(5406)
+    made = year_on(first_book(random_patches(406)), labels)
+    largest_lost = made.cells[made.cells["filtered"]]["area_cm2"].max()
+    assert largest_lost < 1000 * CM2

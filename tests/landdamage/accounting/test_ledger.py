@@ -18,7 +18,7 @@ from minegis.errors import MineGISError
 from tests.fixtures import reference_ledger as ref
 
 LABELS = np.array([ref.VEG, ref.OTH, *ref.DMG])
-HISTORIES = 25  # independent histories that one example holds as groups of one table
+HISTORIES = 50  # independent histories that one example holds as groups of one table
 NEW_FLOW = {ref.ACCEPT: Flow.NEW, ref.REJECT: Flow.REJECTED, ref.OMISSION: Flow.OMISSION}
 RELEASE_FLOW = {ref.PENDING: Flow.PENDING, ref.RESTORED: Flow.RESTORED, ref.CORRECTED: Flow.CORRECTED}
 
@@ -91,7 +91,7 @@ WORLDS = st.builds(
 )
 
 
-@settings(max_examples=130, deadline=None)  # 130 examples of 25 histories: 3 250
+@settings(max_examples=65, deadline=None)  # 65 examples of 50 histories: 3 250
 @given(WORLDS, st.integers(1, 5))
 def test_random_histories_agree_with_the_reference_ledger(world: World, years: int) -> None:
     previous, statements = None, []
