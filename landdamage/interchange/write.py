@@ -65,14 +65,25 @@ def write_vectors(
     Raises:
         MineGISError: E-VEC-14 no such format, encoding or grid, or a grid that the format cannot hold.
     """
+    facts = data.edition
+    name = f"MineGIS_{facts.region_code}_{facts.year}_v{facts.version}"
+    return write_layers(layers(data), name, folder, format, encoding, crs)
+
+
+def write_layers(
+    frames: dict[str, gpd.GeoDataFrame],
+    name: str,
+    folder: Path,
+    format: Format = "gpkg",  # noqa: A002
+    encoding: Encoding = "utf-8",
+    crs: Grid = "4490",
+) -> Path:
+    """``write_vectors`` for layers that were made before, by ``attributes.layers``; ``name`` begins the file's name."""
     for value, known in ((format, FORMATS), (encoding, ENCODINGS), (crs, GRIDS)):
         if value not in known:
             raise MineGISError("E-VEC-14", value=value, known=", ".join(known))
     if crs != "4490" and format not in ("gpkg", "shp", "gdb"):
         raise MineGISError("E-VEC-14", value=f"{format} + {crs}", known="4490")
-    facts = data.edition
-    name = f"MineGIS_{facts.region_code}_{facts.year}_v{facts.version}"
-    frames = layers(data)
     if format == "gpkg":
         path = folder / f"{name}.gpkg"
         path.unlink(missing_ok=True)
