@@ -28,7 +28,7 @@ BESIDE: tuple[tuple[str, str, str], ...] = (
     ("pending", "其中待核", "of it pending"),
     ("carried", "其中未观测", "of it not observed"),
 )
-ROUNDING_NOTE = ("因四舍五入,合计数可能略有差异。", "Because of rounding, sums may differ slightly from their parts.")
+ROUNDING_NOTE = ("因四舍五入，合计数可能略有差异。", "Because of rounding, sums may differ slightly from their parts.")
 
 
 @dataclass

@@ -28,6 +28,7 @@ from landdamage.reports.table import Table
 from landdamage.reports.words import pick
 
 KEPT = 22  # rows up to which a table is kept on one page
+SHORT = 6  # letters of a name that is never broken
 LONG_WORD = 16  # letters from which a word may be broken
 
 CSS = """
@@ -78,7 +79,7 @@ th { background: #1F4E5F; color: white; font-weight: 700; padding: 1.1mm .9mm; t
   vertical-align: middle; border: .4pt solid white; }
 td { padding: .8mm .9mm; border-bottom: .3pt solid #D5DCE0; overflow-wrap: break-word; word-break: keep-all; }
 th { word-break: keep-all; }
-td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; } td.d { white-space: nowrap; }
+td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; } .d { white-space: nowrap; }
 td.h { overflow-wrap: anywhere; }
 tr { break-inside: avoid; } tr.s td { background: #EEF4F6; font-weight: 700; }
 tr.g td { background: #D9E6EA; font-weight: 700; }
@@ -169,11 +170,18 @@ def _block(block: Block, document: Document) -> str:
             return f'<figure><div class="pair">{cells}</div><figcaption>{escape(caption)}</figcaption></figure>'
 
 
+def _head(head: str) -> str:
+    """A head whose short name is not broken; its unit may go to the next line."""
+    name, _, unit = head.partition(" (")
+    kept = f'<span class="d">{escape(name)}</span>' if len(name) <= SHORT - 1 else escape(name)
+    return f"{kept} ({escape(unit)}" if unit else kept
+
+
 def _side(table: Table, column: int) -> str:
     """How a column is set: numbers right, dates unbroken, long names and hashes broken anywhere."""
     if table.columns[column].is_number:
         return "n"
-    if table.columns[column].unit == "date":
+    if table.columns[column].unit == "date" or all(len(row.cells[column].text) <= SHORT for row in table.rows):
         return "d"
     longest = max((len(word) for row in table.rows for word in row.cells[column].text.split()), default=0)
     return "h" if longest > LONG_WORD else "t"
@@ -181,7 +189,7 @@ def _side(table: Table, column: int) -> str:
 
 def _table(block: TableBlock) -> str:
     table, picked = block.table, block.indexes
-    heads = "".join(f"<th>{escape(table.heads[i])}</th>" for i in picked)
+    heads = "".join(f"<th>{_head(table.heads[i])}</th>" for i in picked)
     marks = {"part": "", "subtotal": ' class="s"', "total": ' class="g"'}
     aligned = [f' class="{_side(table, i)}"' for i in picked]
     rows = "".join(

@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from landdamage.accounting.statement import statement
 from landdamage.accounting.states import Flow, State
+from landdamage.reports import sums
 from landdamage.reports.balances import shares
 from landdamage.reports.table import area, percent, printed
 from landdamage.reports.tables import build
 from tests.fixtures.reports import cm2, edition_data, worked_example
 
+STATES = ("prev_state", "obs_state", "new_state")
 WORKED = {
     "excavation": "1842.10 215.34 12.50 0.00 18.62 3.15 9.05 33.10 2024.12 11.26 52.40",
     "occupation": "2635.75 288.47 8.60 4.20 27.35 0.00 33.10 9.05 2933.72 19.04 88.15",
@@ -118,3 +121,18 @@ def test_an_edition_of_nothing_has_tables_too():
     assert tables["T1"].rows[0].cells[1].text.endswith("※")
     assert tables["T7"].rows == ()
     assert {table.title for table in tables.values()} == {table.title_en for table in tables.values()}
+
+
+def test_sums_agree_with_the_statement_of_the_account():
+    data = worked_example()
+    states = {name: data.cells[name].map(lambda code: int(State.of(code))) for name in STATES}
+    cells = data.cells.assign(**states)
+    rows = sums.compact(data)
+    for column in ("mine_id", "region_code"):
+        account = statement(cells, by=column)
+        ours = sums.by(rows, column)
+        for group, found in account.total.iterrows():
+            for key in ("opening", "new", "first_seen", "adj_plus", "restored", "adj_minus", "exit", "closing",
+                        "moved_in", "moved_out", "pending", "carried", "redamaged"):  # fmt: skip
+                assert ours[group][key] == int(found[key]), (group, key)
+            assert ours[group]["restored_stock"] == int(found["restored_closing"])
