@@ -8,6 +8,7 @@ from datetime import date
 
 import pandas as pd
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from landdamage.accounting.ledger import settle
@@ -112,14 +113,14 @@ def decide_many(
     if len(pieces) != len(locks) or any(piece.lock != locks[piece.pk] for piece in pieces):
         raise ConflictError
     _check(pieces, decision, user, reason, restoration)
-    now = timezone.now() if decision else None
-    for piece in pieces:
-        piece.decision, piece.reason = decision, reason.strip() if decision else ""
-        piece.decided_by, piece.decided_at = (user, now) if decision else (None, None)
-        piece.lock += 1
-    fields = ["decision", "reason", "decided_by", "decided_at", "lock"]
     Restoration.objects.filter(piece__in=pieces).delete()
-    ChangePiece.objects.bulk_update(pieces, fields, batch_size=2000)
+    row.pieces.filter(pk__in=list(locks)).update(
+        decision=decision,
+        reason=reason.strip() if decision else "",
+        decided_by=user if decision else None,
+        decided_at=timezone.now() if decision else None,
+        lock=F("lock") + 1,
+    )
     if decision == Flow.RESTORED and restoration is not None:
         _record(pieces, restoration)
     _write(_settled(pieces, decision))
