@@ -73,7 +73,9 @@ def chip(
     west, _, east, north = window
     metres = (east - west) / size
     pen = ImageDraw.Draw(drawn)
-    parts = shapely.get_parts(units.reproject(geometry, units.CGCS2000_EPSG, epsg))  # get_rings is blind to multipolygons
+    parts = shapely.get_parts(
+        units.reproject(geometry, units.CGCS2000_EPSG, epsg)
+    )  # get_rings is blind to multipolygons
     rings = shapely.get_rings(parts)
     lines = [[((x - west) / metres, (north - y) / metres) for x, y in shapely.get_coordinates(ring)] for ring in rings]
     for width, ink in ((4, "#FFFFFF"), (2, colour)):

@@ -6,7 +6,7 @@ dark end and its own clear ground.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,8 @@ SEEDS = ((5.0, 0.80), (3.0, 0.93))
 GREEN = (0.85, 1.35)  # green over the mean of blue and red: red sand lies below, plants and algae above
 SEED_REDNESS = 1.7  # near infrared over red: above it grows something
 SMALLEST_M2 = 2500.0
-MOST_OBJECTS = 80
+MOST_OBJECTS = 2000
+MOST_SHADOWS = 500  # a tenth of a second each
 BACKGROUND_M = 300.0  # reach of the local background
 REACH_M = 200.0  # how far a cloud may extend around its bright core
 MATCH_CELL_M = 20.0
@@ -111,14 +112,17 @@ def local_mean(field: Field, weight: Mask, sigma: float) -> Field:
     return np.where(share > 1e-3, total / np.maximum(share, 1e-3), everywhere).astype(np.float32)
 
 
-def candidates(clear: Clear, valid: Mask, cell_m: float, sky: Sky) -> list[Candidate]:
-    """The largest bright white objects, each with its evidence.
+def candidates(
+    clear: Clear, valid: Mask, cell_m: float, sky: Sky, promising: Callable[[Candidate], bool] = lambda one: True
+) -> list[Candidate]:
+    """The largest bright white objects, each with its evidence, largest first.
 
     Args:
         clear: what ``above_dark`` returns.
         valid: cells that hold a measurement.
         cell_m: side of a cell in metres.
         sky: where shadows can lie.
+        promising: for whom a shadow is looked for, by what else is known; at most ``MOST_SHADOWS`` of them.
     """
     seeds = bright_seeds(clear, valid)
     labels, count = ndimage.label(seeds, np.ones((3, 3)))
@@ -131,7 +135,8 @@ def candidates(clear: Clear, valid: Mask, cell_m: float, sky: Sky) -> list[Candi
     background = local_mean(clear.brightness, bare, BACKGROUND_M / cell_m)
     slope = ndimage.gaussian_gradient_magnitude(clear.brightness, 1.0)
     dark, seen = _shadow_field(clear, bare, cell_m)
-    found = []
+    found: list[Candidate] = []
+    looked = 0
     for k in order:
         reach = round(REACH_M / cell_m) + 1
         window = tuple(
@@ -145,17 +150,19 @@ def candidates(clear: Clear, valid: Mask, cell_m: float, sky: Sky) -> list[Candi
         mask = ndimage.binary_propagation(core, mask=around & valid[window] & (contrast > 0.25 * top))
         outline = mask & ~ndimage.binary_erosion(mask, border_value=1)
         edge = float(np.median(slope[window][outline])) / max(top, 1e-6) if outline.any() else 1.0
-        found.append(
-            Candidate(
-                window=window,  # type: ignore[arg-type]
-                mask=mask,
-                area_m2=float(mask.sum()) * cell_m**2,
-                brightness=float(np.percentile(clear.brightness[window][core], 75)) / clear.level,
-                whiteness=float(np.median(clear.whiteness[window][core])),
-                edge=edge,
-                scores=_shadow_scores(mask, window, dark, seen, cell_m, sky),  # type: ignore[arg-type]
-            )
+        one = Candidate(
+            window=window,  # type: ignore[arg-type]
+            mask=mask,
+            area_m2=float(mask.sum()) * cell_m**2,
+            brightness=float(np.percentile(clear.brightness[window][core], 75)) / clear.level,
+            whiteness=float(np.median(clear.whiteness[window][core])),
+            edge=edge,
+            scores=np.full((len(sky.azimuths), len(sky.distances)), np.nan),
         )
+        if looked < MOST_SHADOWS and promising(one):
+            looked += 1
+            one.scores = _shadow_scores(one, dark, seen, cell_m, sky)
+        found.append(one)
     return found
 
 
@@ -178,11 +185,9 @@ def _coarse(field: Field, cell_m: float) -> Field:
     return field[: rows * k, : columns * k].reshape(rows, k, columns, k).mean((1, 3), dtype=np.float32)
 
 
-def _shadow_scores(
-    mask: Mask, window: tuple[slice, slice], dark: Field, seen: Field, cell_m: float, sky: Sky
-) -> NDArray[np.float64]:
+def _shadow_scores(one: Candidate, dark: Field, seen: Field, cell_m: float, sky: Sky) -> NDArray[np.float64]:
     """How much darker the ground under the shifted mask is than the ring around it, per direction and distance."""
-    k = _step(cell_m)
+    k, mask, window = _step(cell_m), one.mask, one.window
     top, left = window[0].start // k, window[1].start // k
     shape = np.zeros((-(-window[0].stop // k) - top, -(-window[1].stop // k) - left), np.float32)
     rows, columns = np.nonzero(mask)

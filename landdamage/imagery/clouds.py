@@ -154,8 +154,8 @@ def find_clouds(bands: dict[str, Field], valid: Mask, cell_m: float, sky: Sky) -
         cell_m: side of a cell in metres.
         sky: where shadows can lie.
     """
-    found = candidates(above_dark(bands, valid), valid, cell_m, sky)
-    likely = [one for one in found if _at_least(one, LIKELY) or _at_least(one, PALE_GROUND)]
+    found = candidates(above_dark(bands, valid), valid, cell_m, sky, _likely)
+    likely = [one for one in found if _likely(one)]
     sure = [one for one in likely if _at_least(one, SURE)]
     azimuth = match_shadows(likely, sure or likely, sky)
     needed = SHADOW if sure else LONELY_SHADOW
@@ -175,6 +175,10 @@ def find_clouds(bands: dict[str, Field], valid: Mask, cell_m: float, sky: Sky) -
     if usual is not None:
         params |= {"sun_azimuth": round(azimuth, 1), "shadow_m": round(usual)}
     return cloud, shadow, params
+
+
+def _likely(one: Candidate) -> bool:
+    return _at_least(one, LIKELY) or _at_least(one, PALE_GROUND)
 
 
 def _at_least(one: Candidate, bound: dict[str, float]) -> bool:

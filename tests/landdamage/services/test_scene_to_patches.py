@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from django.utils import timezone
 from rasterio.transform import from_origin
 
@@ -31,8 +32,15 @@ SIDE = 96
 def send(tmp_path: Path) -> Callable[..., Scene]:
     """Upload an image of random ground and take it over: ``send(user, gsd=10, bands="BGR", bands_given="B,G,R")``."""
 
-    def make(user: Any, gsd: float = 10.0, bands: str = "BGR", seed: int = 1, bands_given: str = "") -> Scene:
+    def make(
+        user: Any, gsd: float = 10.0, bands: str = "BGR", seed: int = 1, bands_given: str = "", cloud: float = 0.0
+    ) -> Scene:
         pixels = np.random.default_rng(seed).integers(200, 3000, (len(bands), SIDE, SIDE)).astype(np.uint16)
+        if cloud:  # grey ground with a dark pond, and a white deck with a soft edge over a share of the columns
+            ground = np.random.default_rng(seed).normal(900, 20, (len(bands), SIDE, SIDE))
+            ground[:, :6, :6] = 300
+            deck = np.clip((np.arange(SIDE) - (1 - cloud) * SIDE) / 12 + 0.5, 0, 1)
+            pixels = (ground + deck * (6000 - ground)).astype(np.uint16)
         path = tmp_path / f"image{seed}.tif"
         layout = {"driver": "GTiff", "width": SIDE, "height": SIDE, "count": len(bands), "dtype": "uint16", "nodata": 0}
         with rasterio.open(path, "w", crs="EPSG:4538", transform=from_origin(5e5, 4.764e6, gsd, gsd), **layout) as out:
@@ -194,3 +202,29 @@ def test_a_cancelled_check_leaves_a_scene_that_says_so(
     scene.refresh_from_db()
     assert scene.state == "rejected"
     assert scene.findings[0]["code"] == "E-JOB-04"
+
+
+def test_checks_leave_an_observation_mask(send: Callable[..., Scene], person: Callable[..., Any]) -> None:
+    scene = send(person("interpreter"))
+    work_off()
+    mask = scene.observation
+    assert (mask.method, mask.cloud_share, mask.lock) == ("automatic", 0.0, 1)
+    scene.refresh_from_db()
+    assert shapely.equals_exact(from_geos(mask.geom), from_geos(scene.footprint), 1e-9)
+
+
+@pytest.mark.parametrize(("cloud", "state"), [(0.35, "restricted"), (0.7, "rejected")])
+def test_clouds_restrict_or_reject_a_scene(
+    send: Callable[..., Scene], person: Callable[..., Any], cloud: float, state: str
+) -> None:
+    scene = send(person("interpreter"), cloud=cloud)
+    work_off()
+    scene.refresh_from_db()
+    finding = next(f for f in scene.findings if f["code"] == "E-QUA-01")
+    assert (scene.state, finding["severity"]) == (state, "error" if state == "rejected" else "warn")
+    assert scene.observation.cloud_share == pytest.approx(cloud, abs=0.1)
+    assert scene.runs.exists() == (state != "rejected")
+
+
+def from_geos(geometry: Any) -> Any:
+    return shapely.from_wkb(bytes(geometry.wkb))
