@@ -101,9 +101,7 @@ STATE_EXPORT: Final = MappingProxyType(
         _S.UNKNOWN: "99",
     }
 )
-STATE_NAMES: Final = MappingProxyType(
-    {state: NAMES.get(state.code, ("已治理(塌陷)", "Restored (subsidence)")) for state in State}
-)  # zh, en
+STATE_NAMES: Final = MappingProxyType({state: NAMES[state.code] for state in State})  # zh, en
 
 # National mine-monitoring classes. A stockpile goes to solid waste: the books do not know whether it holds ore.
 NATIONAL: Final = MappingProxyType(
