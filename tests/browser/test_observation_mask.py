@@ -52,7 +52,7 @@ def test_unobserved_ground_is_hatched_and_can_be_hidden(
 def test_a_cloud_is_drawn_undone_drawn_again_and_saved(
     clouded: Any, person: Any, open_page: Any, sign_in: Any, web_server: Any
 ) -> None:
-    page = open_page(web_server().url)
+    page = open_page(web_server().url, language="en-GB")
     sign_in(page, person("interpreter"))
     _scene(page, clouded)
     before = clouded.geom.area
@@ -72,7 +72,7 @@ def test_a_cloud_is_drawn_undone_drawn_again_and_saved(
     clouded.refresh_from_db()
     assert (clouded.method, clouded.lock, clouded.edited_by.username) == ("manual", 2, "interpreter-652300")
     assert clouded.geom.area < 0.99 * before
-    expect(page.locator("[data-observation=method]")).to_have_text("人工修正")
+    expect(page.locator("[data-observation=method]")).to_have_text("Corrected by hand")
 
 
 def _outline(page: Page) -> None:
