@@ -21,11 +21,12 @@ from rest_framework.response import Response
 
 from landdamage import selectors, taxonomy
 from landdamage.api import tiles
-from landdamage.api.serializers import AreaSerializer, PatchSerializer, RunSerializer
+from landdamage.api.serializers import AreaSerializer, PatchSerializer, RunSerializer, WaterOriginSerializer
 from landdamage.models import InterpretationRun, Patch
 from landdamage.services import delivery
 from landdamage.services.files import file_path
-from minegis.access.permissions import Action, require
+from landdamage.services.water import water_decide
+from minegis.access.permissions import Action, require, signed_in
 
 MOST_PATCHES = 5000  # of one map view: more is unreadable there, and the largest are the ones that matter
 
@@ -154,6 +155,15 @@ class PatchViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     def get_queryset(self) -> QuerySet[Patch]:
         """Only what the user may read figures of."""
         return selectors.readable_patches(self.request.user)
+
+    @extend_schema(request=WaterOriginSerializer, responses=PatchSerializer)
+    @action(detail=True, methods=["post"], url_path="water-origin")
+    def water_origin(self, request: Request, pk: str | None = None) -> Response:
+        """Say whether a water is pit water, tailings water or natural; the next account of its year counts it so."""
+        given = WaterOriginSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        patch = water_decide(patch=self.get_object(), user=signed_in(request.user), **given.validated_data)
+        return Response(self.get_serializer(patch).data)
 
 
 @extend_schema(

@@ -106,6 +106,13 @@ class ObservationSerializer(serializers.Serializer[Any]):
     properties = ObservationPropertiesSerializer()
 
 
+class WaterOriginSerializer(serializers.Serializer[Any]):
+    """What kind of water a patch is, with the version the caller saw."""
+
+    origin = serializers.CharField(help_text="pit_water, tailings_water or natural")
+    version = serializers.IntegerField()
+
+
 class PatchSerializer(serializers.ModelSerializer[Patch]):
     """A patch without its outline (ask the run for GeoJSON)."""
 

@@ -232,3 +232,16 @@ def test_an_outline_that_is_none_is_refused(
     body = {"region": "652300", "geometry": geometry, "surveyed_on": "2023-06-01"}
     answer = client(small_books.reviewer).post("/api/v1/subsidence/", body, format="json")
     assert (answer.status_code, answer.json()["code"]) == (422, "E-EDI-22")
+
+
+def test_a_reviewer_says_what_water_it_is(interpreted: Any, person: Any, client: Callable[[Any], APIClient]) -> None:
+    lake = interpreted.patches.get(class_code="water")
+    where = f"/api/v1/patches/{lake.pk}/water-origin/"
+    assert (
+        client(person("interpreter")).post(where, {"origin": "natural", "version": 1}, format="json").status_code == 403
+    )
+    api = client(person("reviewer"))
+    assert api.post(where, {"origin": "sea", "version": 1}, format="json").json()["code"] == "E-EDI-09"
+    done = api.post(where, {"origin": "natural", "version": 1}, format="json").json()
+    assert (done["water_origin"], done["damage_kind"]) == ("natural", "none")
+    assert api.post(where, {"origin": "pit_water", "version": 1}, format="json").json()["code"] == "E-API-06"

@@ -71,6 +71,16 @@ def test_two_years_from_patches_to_published_editions(district: SimpleNamespace)
     assert {row["year"] for row in data.history} == {first_year}
     assert sum(region.observed_cm2 for region in data.regions) <= sum(region.monitored_cm2 for region in data.regions)
 
+    another = computed(
+        edition_draft(region=district.region, year=second_year, user=district.analyst, change_note="更正"),
+        district.analyst,
+    )
+    assert another.job.result["carried_decisions"] == again.pieces.exclude(decision="").count()
+    another = published(another, district)
+    again.refresh_from_db()
+    assert (another.version, another.supersedes, again.state) == (2, again, "superseded")
+    assert another.content_sha256 == again.content_sha256
+
     Mine.objects.update(influence_zone=multi(shapely.box(80, 40, 81, 41)))  # the register moves on, the year does not
     Patch.objects.all().delete()
     for edition in (first, again):
