@@ -299,6 +299,8 @@ SPECTACULAR_SETTINGS = {
         "EditionStateEnum": "landdamage.models.Edition.State",
         "SubsidenceStateEnum": "landdamage.models.Subsidence.State",
         "BookStateEnum": "landdamage.models.books.STATE_CODES",
+        "ChangeKindEnum": "landdamage.models.ChangePiece.Kind",
+        "DeliveryKindEnum": "landdamage.models.Delivery.Kind",
     },
 }
 
