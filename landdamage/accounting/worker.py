@@ -1,9 +1,10 @@
 """The account of territories, in this process or in several of its own.
 
-``compute_all`` is called inside one job. It starts plain processes of this module rather than tasks of the queue: the
-queue of a small installation has one worker, which would wait for itself; a process pool of Python cannot be started
-by a daemonic task. Each process reads numbers of units from its standard input, so it ends when its parent ends, even
-by ``kill -9``; what it writes is complete or not there.
+``compute_all`` is called inside one job and never waits for the queue: in a small installation the only worker would
+wait for itself. It starts plain processes of this module (a daemonic task cannot start a process pool of Python); each reads
+numbers of units from its standard input, so it ends when its parent ends, even by ``kill -9``. Idle workers, on any
+machine that shares the folder, help by ``lend_a_hand``, which the queue may run many times, late, or never. What
+anybody writes is complete or not there, and equal whoever wrote it.
 """
 
 from __future__ import annotations
@@ -43,6 +44,37 @@ def input_path(folder: Path, number: int) -> Path:
 def result_path(folder: Path, number: int) -> Path:
     """Where the result of a unit lies."""
     return folder / f"unit-{number:05d}.out.npz"
+
+
+def _claim(folder: Path, number: int) -> bool:
+    """Whether nobody else has taken the unit up; a claim saves double work, it guards nothing."""
+    try:
+        (folder / f"unit-{number:05d}.claim").open("x").close()
+    except (FileExistsError, FileNotFoundError):
+        return False
+    return True
+
+
+def lend_a_hand(folder: Path, count: int) -> int:
+    """Compute units of an account that is under way elsewhere, from the last to the first, as long as there are any.
+
+    Args:
+        folder: of the inputs and results; the account may have ended and removed it.
+        count: number of units.
+
+    Returns:
+        Number of units computed here.
+    """
+    done = 0
+    for number in reversed(range(count)):
+        if result_path(folder, number).exists() or not _claim(folder, number):
+            continue
+        try:
+            compute_file(folder, number)
+        except FileNotFoundError:  # the account has ended meanwhile
+            return done
+        done += 1
+    return done
 
 
 def compute(unit: UnitInput) -> UnitResult:
@@ -118,17 +150,31 @@ def compute_all(
             progress(1 - (len(todo) - done) / max(count, 1))
             compute_file(folder, number)
         return len(todo)
+    for claim in folder.glob("unit-*.claim"):  # of an earlier attempt
+        claim.unlink(missing_ok=True)
+    _run(folder, todo, processes, lambda left: progress(1 - left / count), claiming=True)
+    # Units that a helper took up and has not finished: it may be dead.
+    late = [number for number in todo if not result_path(folder, number).exists()]
+    _run(folder, late, min(processes, len(late)), lambda left: progress(1 - left / count), claiming=False)
+    return len(todo)
+
+
+def _run(folder: Path, todo: list[int], processes: int, left: Callable[[int], None], *, claiming: bool) -> None:
+    """Compute units in processes; ``left`` is called with the number still to do."""
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in todo:
         waiting.put(number)
     news: queue.SimpleQueue[MineGISError | None] = queue.SimpleQueue()
     workers = [_start(folder) for _ in range(processes)]
-    threads = [threading.Thread(target=_feed, args=(worker, waiting, news), daemon=True) for worker in workers]
+    threads = [
+        threading.Thread(target=_feed, args=(worker, folder, waiting, news, claiming), daemon=True)
+        for worker in workers
+    ]
     for thread in threads:
         thread.start()
     try:
         for done in range(len(todo)):
-            error = _next(news, lambda done=done: progress(1 - (len(todo) - done) / count))  # type: ignore[misc]
+            error = _next(news, lambda done=done: left(len(todo) - done))  # type: ignore[misc]
             if error is not None:
                 raise error
     finally:
@@ -137,7 +183,6 @@ def compute_all(
             worker.wait()
         for thread in threads:
             thread.join()
-    return len(todo)
 
 
 def _next(news: queue.SimpleQueue[MineGISError | None], meanwhile: Callable[[], None]) -> MineGISError | None:
@@ -161,7 +206,11 @@ def _start(folder: Path) -> subprocess.Popen[str]:
 
 
 def _feed(
-    worker: subprocess.Popen[str], waiting: queue.SimpleQueue[int], news: queue.SimpleQueue[MineGISError | None]
+    worker: subprocess.Popen[str],
+    folder: Path,
+    waiting: queue.SimpleQueue[int],
+    news: queue.SimpleQueue[MineGISError | None],
+    claiming: bool,
 ) -> None:
     """Hand one process unit after unit until there are none."""
     while True:
@@ -169,6 +218,9 @@ def _feed(
             number = waiting.get_nowait()
         except queue.Empty:
             return
+        if claiming and not _claim(folder, number):
+            news.put(None)
+            continue
         try:
             worker.stdin.write(f"{number}\n")  # type: ignore[union-attr]
             worker.stdin.flush()  # type: ignore[union-attr]

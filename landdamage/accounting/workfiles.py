@@ -8,13 +8,13 @@ Plain numpy archives without pickles: outlines as WKB, everything else as arrays
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Final, cast
+from uuid import uuid4
 
 import geopandas as gpd
 import numpy as np
@@ -204,7 +204,7 @@ def _read_table(name: str, arrays: Mapping[str, NDArray[Any]], crs: Any) -> gpd.
 
 
 def _save(path: Path, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = path.with_name(f"{path.name}.{uuid4().hex}.part")
     with part.open("wb") as out:
         np.savez(out, meta=np.array(json.dumps(meta, sort_keys=True)), **cast("dict[str, Any]", dict(arrays)))
     part.replace(path)

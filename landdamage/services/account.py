@@ -1,4 +1,6 @@
-"""The account job: inputs, one unit per mine in parallel processes, decisions taken over, everything booked at once.
+"""The account job: inputs, one unit per mine, decisions taken over, everything booked at once.
+
+Units are computed in parallel: by processes of the job and by tasks on every idle worker that shares the storage.
 
 One job, not a job per mine: the unit files in its folder make it resumable (a unit that lies there is not computed
 again, in whatever attempt), and one transaction, fenced by the attempt, replaces the draft's cells. Until then nobody
@@ -19,6 +21,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from celery import current_app
 from django.db.models import F
 from django.utils import timezone
 
@@ -43,6 +46,8 @@ from minegis.errors import MineGISError
 from minegis.jobs.runner import JobContext
 from minegis.registry.models import SRID, Region
 
+UNITS_WORTH_HELP = 64  # below, the account is done before another worker has started
+MOST_HELPERS = 8  # messages to idle workers; a message that comes late finds nothing to do
 ENOUGH_COVERAGE = 0.95  # of a region's monitored ground; below it the row is marked incomplete
 
 
@@ -53,6 +58,9 @@ def account_run(context: JobContext) -> None:
     context.progress("prepare", 0.0)
     plan = prepare(edition, folder)
     count = len(plan["units"])
+    if count >= UNITS_WORTH_HELP:
+        for _ in range(MOST_HELPERS):
+            current_app.send_task("landdamage.tasks.account_units", [str(context.job_id), count], queue="cpu")
     context.result["units"] = compute_all(
         folder,
         count,

@@ -10,7 +10,16 @@ from shapely.affinity import rotate, translate
 from landdamage.accounting.ledger import settle
 from landdamage.accounting.statement import statement
 from landdamage.accounting.states import Flow, PieceKind, State
-from tests.fixtures.units_of_ground import RULES, SQUARE, Label, first_book, next_opening, place, random_patches, year_on
+from tests.fixtures.units_of_ground import (
+    RULES,
+    SQUARE,
+    Label,
+    first_book,
+    next_opening,
+    place,
+    random_patches,
+    year_on,
+)
 
 CM2 = 10_000
 PIT = shapely.box(300, 300, 700, 700)

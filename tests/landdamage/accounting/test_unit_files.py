@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+from celery import current_app
 
 from landdamage.accounting.carry import matches
 from landdamage.accounting.content import content_sha256, place_keys
@@ -18,9 +21,10 @@ from landdamage.accounting.overlay import ALBERS, from_albers
 from landdamage.accounting.rules import Rules
 from landdamage.accounting.states import State
 from landdamage.accounting.territories import Territory
-from landdamage.accounting.worker import compute, compute_all, input_path, result_path
+from landdamage.accounting.worker import compute, compute_all, input_path, lend_a_hand, result_path
 from landdamage.accounting.workfiles import UnitInput, archive, load_input, load_result, save_input
 from minegis.errors import MineGISError
+from minegis.jobs.services import workdir
 from minegis.units import areas_cm2
 
 X, Y = -1_450_000.0, 4_600_000.0  # Albers, in the middle Tianshan
@@ -107,6 +111,34 @@ def test_processes_compute_what_one_does_and_only_the_rest(folder: Path, tmp_pat
         assert sums(load_result(result_path(folder, number))) == sums(compute(unit(number)))
     result_path(folder, 5).unlink()
     assert compute_all(folder, UNITS, processes=2) == 1
+
+
+def test_helpers_share_the_units_and_a_dead_one_holds_nothing_up(folder: Path, tmp_path: Path) -> None:
+    for result in folder.glob("*.out.npz"):
+        result.unlink()
+    helper = threading.Thread(target=lend_a_hand, args=(folder, UNITS))
+    (folder / "unit-00003.claim").touch()  # of an attempt that died
+    helper.start()
+    assert compute_all(folder, UNITS, processes=2) == UNITS
+    helper.join()
+    assert len(list(folder.glob("*.out.npz"))) == UNITS
+    assert not list(folder.glob("*.part"))
+    assert sums(load_result(result_path(folder, 3))) == sums(compute(unit(3)))
+    assert lend_a_hand(folder, UNITS) == 0
+    assert lend_a_hand(tmp_path / "gone", UNITS) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_idle_worker_takes_units_up(settings: Any, celery_worker: Any, wait_until: Any) -> None:
+    job = uuid4()
+    folder = workdir(job)
+    folder.mkdir(parents=True)
+    for number in range(3):
+        save_input(input_path(folder, number), unit(number))
+    celery_worker("cpu")
+    current_app.send_task("landdamage.tasks.account_units", [str(job), 3], queue="cpu")
+    wait_until(lambda: len(list(folder.glob("*.out.npz"))) == 3, 60)
+    assert sums(load_result(result_path(folder, 1))) == sums(compute(unit(1)))
 
 
 def test_a_fault_in_a_process_ends_the_work_with_its_code(tmp_path: Path) -> None:
