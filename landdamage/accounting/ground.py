@@ -173,8 +173,9 @@ def _labels(labels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     }
     shapes = overlay.repaired(frame.geometry.to_numpy().copy())
     if len(shapes):
-        key = np.column_stack([columns["state"], columns["scene"], columns["source"], columns["confidence"]])
-        _, first, group = np.unique(key, axis=0, return_index=True, return_inverse=True, equal_nan=True)
+        known = np.nan_to_num(columns["confidence"], nan=-1)
+        key = np.column_stack([columns["state"], columns["scene"], columns["source"], known])
+        _, first, group = np.unique(key, axis=0, return_index=True, return_inverse=True)
         joined = [shapely.union_all(shapes[group.ravel() == n], grid_size=FINE_M) for n in range(len(first))]
         # A ring in normal order starts at a true corner, which simplifying keeps.
         shapes = shapely.simplify(shapely.normalize(np.array(joined, object)), COLLINEAR_M)

@@ -91,8 +91,9 @@ def test_the_order_of_patches_does_not_matter() -> None:
     assert shapely.equals(one.cells.geometry.to_numpy(), two.cells.geometry.to_numpy()).all()
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_cutting_patches_in_two_changes_no_cell(seed: int) -> None:
+@pytest.mark.parametrize("confidence", [0.9, np.nan])
+@pytest.mark.parametrize("seed", range(4))
+def test_cutting_patches_in_two_changes_no_cell(seed: int, confidence: float) -> None:
     rng = np.random.default_rng(seed)
     book, labels = first_book(random_patches(seed)), random_patches(seed + 50)
     cut = []
@@ -103,7 +104,7 @@ def test_cutting_patches_in_two_changes_no_cell(seed: int) -> None:
         parts = shapely.ops.split(shape, blade).geoms
         cut += [(state, part) for part in parts]
     assert len(cut) > len(labels)
-    whole, parts = year_on(book, labels), year_on(book, cut)
+    whole, parts = year_on(book, labels, confidence=confidence), year_on(book, cut, confidence=confidence)
     columns = ["area_cm2", "prev_state", "obs_state", "piece", "filtered"]
     assert whole.cells[columns].equals(parts.cells[columns])
     assert whole.pieces["area_cm2"].tolist() == parts.pieces["area_cm2"].tolist()
