@@ -1,10 +1,10 @@
 """The account of territories, in this process or in several of its own.
 
 ``compute_all`` is called inside one job and never waits for the queue: in a small installation the only worker would
-wait for itself. It starts plain processes of this module (a daemonic task cannot start a process pool of Python); each reads
-numbers of units from its standard input, so it ends when its parent ends, even by ``kill -9``. Idle workers, on any
-machine that shares the folder, help by ``lend_a_hand``, which the queue may run many times, late, or never. What
-anybody writes is complete or not there, and equal whoever wrote it.
+wait for itself. It starts plain processes of this module, as a daemonic task cannot start a process pool of Python;
+each reads numbers of units from its standard input, so it ends when its parent ends, even by ``kill -9``. Idle
+workers, on any machine that shares the folder, help by ``lend_a_hand``, which the queue may run many times, late, or
+never. What anybody writes is complete or not there, and equal whoever wrote it.
 """
 
 from __future__ import annotations
