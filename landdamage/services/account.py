@@ -36,7 +36,7 @@ from landdamage.accounting.worker import compute_all, input_path, result_path
 from landdamage.accounting.workfiles import archive, load_result
 from landdamage.models import ControlPolygon, Edition
 from landdamage.selectors.editions import edition_cells, edition_mines
-from landdamage.services.account_inputs import prepare, read_exits
+from landdamage.services.account_inputs import OUTLINES, prepare, read_exits
 from landdamage.services.booking import book, carry, codes, decisions_before, piece_hashes, stored
 from landdamage.services.editions import check_cells
 from landdamage.services.files import files
@@ -80,7 +80,12 @@ def account_run(context: JobContext) -> None:
     context.progress("archive", 0.9)
     kept = folder / "inputs.zip"
     archive([input_path(folder, number) for number in range(count)], kept)
-    inputs = {**plan["inputs"], "archive_sha256": files().put(kept).sha256, "units": plan["units"]}
+    inputs = {
+        **plan["inputs"],
+        "units": plan["units"],
+        "archive_sha256": files().put(kept).sha256,
+        "outlines_sha256": files().put(folder / OUTLINES).sha256,
+    }
     regions = dict(Region.objects.order_by(F("valid_from").asc(nulls_first=True)).values_list("code", "pk"))
     regions |= {region["code"]: region["key"] for region in plan["regions"]}
     mines = _mine_rows(edition, cells, plan)

@@ -26,7 +26,7 @@ from landdamage.accounting.rules import Rules
 from landdamage.accounting.states import State
 from landdamage.accounting.territories import MineArea, RegionArea, Territory, partition, split_opening
 from landdamage.accounting.worker import input_path
-from landdamage.accounting.workfiles import NO_YEAR, UnitInput, load_table, save_input
+from landdamage.accounting.workfiles import NO_YEAR, UnitInput, load_table, save_input, save_table
 from landdamage.models import ControlPolygon, Edition, InterpretationRun, Scene, Subsidence
 from landdamage.selectors.editions import edition_cells
 from landdamage.services.files import files
@@ -37,6 +37,7 @@ from minegis.registry.models import SRID, Mine, Region
 
 PLAN = "plan.json"
 EXITS = "exits.gpkg"
+OUTLINES = "outlines.npz"
 MARGIN = 0.001  # degrees round a territory when its inputs are chosen, about 100 m
 PITS = (State.OPEN_PIT, State.PIT_WATER)
 
@@ -78,6 +79,7 @@ def prepare(edition: Edition, folder: Path) -> dict[str, Any]:
     )
     if not territories:
         raise MineGISError("E-EDI-13")
+    save_table(folder / OUTLINES, _outlines(found, territories))
     shares, exits = split_opening(found.opening, territories)
     pits = geometries(found.opening.geometry[found.opening["state"].isin(PITS)])
     chosen = [
@@ -112,6 +114,16 @@ def prepare(edition: Edition, folder: Path) -> dict[str, Any]:
     part.write_text(json.dumps(plan))
     part.replace(plan_path)
     return plan
+
+
+def _outlines(found: Gathered, territories: Sequence[Territory]) -> gpd.GeoDataFrame:
+    """Territories, licence boundaries and regions as they are now, for the maps of the edition."""
+    codes = {str(mine.pk): mine.code for mine in found.mines}
+    rows = [("mine", codes[one.mine], units.reproject(one.geometry, ALBERS, SRID)) for one in territories if one.mine]
+    rows += [("licence", mine.code, _shape(mine.boundary)) for mine in found.mines if mine.boundary is not None]
+    rows += [("region", region.code, _shape(region.geom)) for region in found.regions]
+    frame = pd.DataFrame(rows, columns=["what", "code", "geometry"])
+    return gpd.GeoDataFrame(frame, geometry="geometry", crs=SRID)
 
 
 def read_exits(folder: Path) -> gpd.GeoDataFrame | None:

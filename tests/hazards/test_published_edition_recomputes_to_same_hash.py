@@ -9,6 +9,7 @@ import shapely
 from django.db import connection
 
 from landdamage.models import Patch
+from landdamage.selectors.editions import edition_data
 from landdamage.services.account import edition_verify
 from landdamage.services.editions import edition_draft
 from minegis.errors import MineGISError
@@ -24,9 +25,14 @@ def test_published_edition_recomputes_to_same_hash(district: SimpleNamespace) ->
         edition_draft(region=district.region, year=district.truth.years[0], user=district.analyst), district.analyst
     )
     edition = published(edition, district)
+    drawn = edition_data(edition, district.manager).outlines
     Mine.objects.update(influence_zone=multi(shapely.box(80, 40, 81, 41)), boundary=multi(shapely.box(80, 40, 81, 41)))
     Patch.objects.all().delete()
     assert edition_verify(edition) == edition.content_sha256
+    now = edition_data(edition, district.manager).outlines
+    assert drawn is not None
+    assert drawn.equals(now)
+    assert {"mine", "licence", "region"} <= set(drawn["what"])
 
     with connection.cursor() as cursor:  # somebody with the keys of the database, who switches its guards off
         cursor.execute("SET LOCAL session_replication_role = replica")
