@@ -11,7 +11,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from landdamage.interchange.write import write_vectors
+from landdamage.interchange.attributes import layers
+from landdamage.interchange.write import ENCODINGS, write_layers
 from landdamage.reports.blocks import Chips, Picture
 from landdamage.reports.data import EditionData
 from landdamage.reports.document import Makers, compose
@@ -127,10 +128,11 @@ def write_bundle(
 
 
 def _vectors(data: EditionData, files: Path) -> None:
-    write_vectors(data, files, "gpkg").rename(files / "patches.gpkg")
+    frames, name = layers(data), bundle_name(data).removesuffix(".zip")
+    write_layers(frames, name, files, "gpkg").rename(files / "patches.gpkg")
     (files / "shp").mkdir()
-    for encoding in ("utf-8", "gbk"):
-        write_vectors(data, files / "shp", "shp", encoding)  # type: ignore[arg-type]
+    for encoding in ENCODINGS:
+        write_layers(frames, name, files / "shp", "shp", encoding)
 
 
 def _maps(data: EditionData, files: Path, options: Options, say: Progress) -> list[str]:

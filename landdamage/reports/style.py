@@ -13,7 +13,10 @@ from landdamage.accounting.states import DAMAGE, KIND_OF, State
 
 FONT = "Noto Sans CJK SC"
 INK, GREY, FAINT, ACCENT = "#22303A", "#5F6B73", "#D5DCE0", "#1F4E5F"
-NEW, RESTORED, PENDING, UNOBSERVED = "#D0006F", "#1B7837", "#6A3D9A", "#BDBDBD"
+NEW, RESTORED, PENDING = (
+    outline.colour for outline in (taxonomy.NEW_OUTLINE, taxonomy.RESTORED_OUTLINE, taxonomy.PENDING_OUTLINE)
+)
+UNOBSERVED = taxonomy.UNOBSERVED_COLOUR
 _HATCH: Final = MappingProxyType({"none": "", "dots": "..", "diagonal": "///", "cross": "xx"})
 KIND_COLOUR: Final = MappingProxyType({"excavation": "#D55E00", "occupation": "#E69F00", "subsidence": "#7A7A7A"})
 KIND_HATCH: Final = MappingProxyType({"excavation": "", "occupation": "..", "subsidence": "xx"})
