@@ -16,11 +16,10 @@ from django.db.models import Q, QuerySet
 
 from landdamage.accounting.statement import Statement, statement
 from landdamage.accounting.states import State
-from landdamage.accounting.workfiles import load_table
 from landdamage.models import ChangePiece, CheckSample, Edition, Restoration
 from landdamage.models.books import BooksQuerySet
 from landdamage.reports.data import EditionData, EditionFacts, MineFacts, RegionFacts, SceneFacts
-from landdamage.services.files import file_path
+from landdamage.selectors.outlines import edition_outlines
 from minegis.access.models import User
 from minegis.access.permissions import Action, allowed, readers
 from minegis.access.querysets import region_prefix
@@ -98,7 +97,7 @@ def edition_data(
         scenes=[SceneFacts(**_dated(scene, ("acquired_on",))) for scene in edition.inputs.get("scenes", [])],
         history=edition_history(edition, user, region=region, mine=mine),
         accuracy=sample.results if sample else {},
-        outlines=_outlines(edition, cells, mines, regions) if outlines else None,
+        outlines=edition_outlines(edition, cells, mines, regions) if outlines else None,
     )
 
 
@@ -327,46 +326,6 @@ def _frame(sql: str, values: dict[str, Any], columns: list[str]) -> gpd.GeoDataF
     if "area_cm2" in frame:
         frame["area_cm2"] = frame["area_cm2"].astype("int64")
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=SRID)
-
-
-def _outlines(
-    edition: Edition, cells: gpd.GeoDataFrame, mines: list[MineFacts], regions: list[RegionFacts]
-) -> gpd.GeoDataFrame:
-    """As they were when the edition was computed; from the register for one that was not."""
-    if "outlines_sha256" in edition.inputs:
-        known = load_table(file_path(edition.inputs["outlines_sha256"]))
-    else:
-        known = _registered(mines, regions)
-    wanted = {"mine": [one.code for one in mines], "licence": [one.code for one in mines]}
-    wanted["region"] = [one.code for one in regions]
-    shown = pd.concat([known[(known["what"] == what) & known["code"].isin(codes)] for what, codes in wanted.items()])
-    blind = cells.geometry[cells["obs_state"] == State.NOOBS.code].to_numpy()
-    unseen = {"what": ["unobserved"], "code": [""], "geometry": [shapely.union_all(blind)]}
-    if len(blind):
-        shown = pd.concat([shown, gpd.GeoDataFrame(unseen, geometry="geometry", crs=SRID)])
-    return gpd.GeoDataFrame(shown.reset_index(drop=True), geometry="geometry", crs=SRID)
-
-
-def _registered(mines: list[MineFacts], regions: list[RegionFacts]) -> gpd.GeoDataFrame:
-    rows: list[tuple[str, str, Any]] = []
-    for code, zone, boundary in (
-        Mine.objects.filter(pk__in=[one.mine_id for one in mines])
-        .order_by("code")
-        .values_list("code", "influence_zone", "boundary")
-    ):
-        rows += [(what, code, _shape(geom)) for what, geom in (("mine", zone), ("licence", boundary)) if geom]
-    for code, geom in (
-        Region.objects.filter(code__in=[one.code for one in regions], valid_to__isnull=True)
-        .order_by("code")
-        .values_list("code", "geom")
-    ):
-        rows.append(("region", code, _shape(geom)))
-    frame = pd.DataFrame(rows, columns=["what", "code", "geometry"])
-    return gpd.GeoDataFrame(frame, geometry="geometry", crs=SRID)
-
-
-def _shape(geom: Any) -> shapely.Geometry:
-    return shapely.from_wkb(bytes(geom.wkb))
 
 
 def _dated(row: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
