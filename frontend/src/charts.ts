@@ -127,7 +127,7 @@ function bars(data: ChartData): echarts.EChartsCoreOption {
               silent: true,
               symbol: "none",
               lineStyle: { color: token("--mg-bad"), type: "dashed" },
-              label: { formatter: `${number(data.target)} ${data.unit}`, color: token("--mg-bad"), position: "insideEndTop" },
+              label: { formatter: `${number(data.target)} ${data.unit}`, color: token("--mg-bad"), position: "end", distance: 3 },
               data: [upright ? { yAxis: data.target } : { xAxis: data.target }],
             },
           }),
@@ -143,6 +143,7 @@ function heat(data: ChartData): echarts.EChartsCoreOption {
   const label = { ...axis.axisLabel, interval: 0 };
   return {
     ...base,
+    aria: { ...base.aria, decal: { show: false } }, // the numbers stand in the cells
     grid: { left: 6, right: 10, top: 8, bottom: 4, containLabel: true },
     xAxis: { type: "category", data: data.columns, ...axis, axisLabel: { ...label, rotate: 38 }, position: "bottom", splitArea: { show: false } },
     yAxis: { type: "category", data: data.categories, ...axis, axisLabel: label, inverse: true },

@@ -20,6 +20,7 @@ from landdamage import taxonomy
 from landdamage.accounting.states import KINDS, NAMES
 from landdamage.models import Edition, Scene
 from landdamage.pages.accounts import edition_row, sums_of
+from landdamage.pages.deliveries import delivery_context
 from landdamage.pages.edition_actions import actions
 from landdamage.pages.edition_cells import CLASS_OF, map_style, selection, visible_edition
 from landdamage.pages.edition_charts import charts
@@ -128,6 +129,7 @@ def edition(request: PageRequest, edition_id: UUID) -> HttpResponse:
         request,
         "landdamage/books/edition.html",
         context
+        | delivery_context(request, found)
         | {
             "regions": regions,
             "mines": mines,

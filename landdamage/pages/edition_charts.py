@@ -199,6 +199,6 @@ def _transitions(chosen: Selection, table: Table) -> dict[str, Any]:
             [x, y, value]
             for y, row in enumerate(rows)
             for x, column in enumerate(columns)
-            if (value := _number(table, row, column.key)) is not None
+            if row.key != column.key and (value := _number(table, row, column.key)) is not None
         ],
     }

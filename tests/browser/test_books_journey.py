@@ -1,0 +1,142 @@
+"""The books as people make them: decide by keyboard and in bulk, freeze, publish, with the network cut off."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from playwright.sync_api import Page, expect
+from rasterio.transform import from_bounds
+
+from landdamage.selectors.editions import edition_sums
+from minegis import units
+from tests.fixtures.books import SOUTH, STEP, WEST
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def books(make_books: Callable[..., SimpleNamespace], tmp_path: Path) -> SimpleNamespace:
+    """The small books with a real image behind each year's scene."""
+    from landdamage.services.files import files
+
+    books = make_books()
+    east, north = WEST + 10 * STEP, SOUTH + 6 * STEP
+    for number, scene in enumerate(books.scenes):
+        pixels = np.random.default_rng(number).normal(600 + 200 * number, 60, (4, 300, 400)).astype("uint16")
+        path = tmp_path / f"scene{number}.tif"
+        layout: dict[str, Any] = {"driver": "GTiff", "count": 4, "height": 300, "width": 400, "dtype": "uint16"}
+        place = from_bounds(WEST, SOUTH, east, north, 400, 300)
+        with rasterio.open(path, "w", crs="EPSG:4490", transform=place, nodata=0, tiled=True, **layout) as out:
+            out.write(pixels)
+        scene.cog_sha256 = files().put(path).sha256
+        scene.stretch = {"low": [300.0] * 4, "high": [1200.0] * 4}
+        scene.save()
+    return books
+
+
+def _new(books: SimpleNamespace) -> int:
+    return sum(kind["new"] for kind in edition_sums(books.draft).values())
+
+
+def test_decide_freeze_and_publish(
+    books: SimpleNamespace, open_page: Callable[..., Page], sign_in: Callable[[Page, Any], None], web_server: Any
+) -> None:
+    server = web_server()
+    before = _new(books)
+    page = open_page(server.url, language="en-GB")
+    sign_in(page, books.reviewer)
+
+    # One change by one key: the list moves on, and Ctrl-Z brings it back.
+    page.click(".rail >> text=Review")
+    expect(page.locator("#queue li")).to_have_count(2)
+    expect(page.locator("#piece img")).to_have_count(2)
+    for image in page.locator("#piece img").all():
+        expect(image).to_have_js_property("naturalWidth", 384)
+    first = page.locator("#queue li.selected").get_attribute("data-piece")
+    page.keyboard.press("j")
+    expect(page.locator("#queue li.selected")).not_to_have_attribute("data-piece", str(first))
+    page.keyboard.press("k")
+    expect(page.locator("#queue li.selected")).to_have_attribute("data-piece", str(first))
+    expect(page.locator("#piece [data-key=n]")).to_be_visible()
+    page.keyboard.press("n")
+    expect(page.locator("#queue li")).to_have_count(1)
+    assert _new(books) > before
+    page.keyboard.press("Control+z")
+    expect(page.locator("#queue li")).to_have_count(2)
+    assert _new(books) == before
+
+    # A reason is asked where one is needed.
+    expect(page.locator("#piece [data-key=r]")).to_be_visible()
+    page.keyboard.press("r")
+    expect(page.locator("#dialog #reason")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#dialog")).to_be_hidden()
+
+    # Many at once, with what it does to the totals shown before.
+    page.check("#pick-all")
+    expect(page.locator("#picked-count")).to_have_text("2")
+    page.click("#bulk")
+    row = page.locator("#effects tbody tr").last
+    shown = [units.to_hm2(before), units.to_hm2(before + sum(p.area_cm2 for p in _open(books)))]
+    expect(row.locator("td").first).to_have_text(re.compile(rf"{shown[0]}\s*{shown[1]}"))
+    page.click("#dialog button[type=submit]")
+    expect(page.locator("#queue .empty-state")).to_contain_text("Everything newly seen is decided")
+    assert units.to_hm2(_new(books)) == shown[1]
+
+    # The edition shows it; a figure opens the ground behind it on the map.
+    page.click(".bar .crumb")
+    expect(page.locator("#figure-new")).to_contain_text(str(shown[1]))
+    expect(page.locator("#chart-new svg")).to_be_visible()
+    everything = page.locator("path.cell").count()
+    page.locator("#account tr.row-total td[data-column=new] a").click()
+    expect(page.locator("path.cell")).to_have_count(books.draft.cells.filter(flow="new").count())
+    assert "column=new" in page.url
+    assert everything > page.locator("path.cell").count()
+    page.select_option("#unit", "mu")
+    expect(page.locator("#figure-new")).to_contain_text(str(units.to_mu(_new(books))))
+    assert "column=new" in page.url
+
+    # Tables, charts and map follow one selection.
+    page.click(".tabs >> text=Mines")
+    page.click("#table-T3 tbody tr:first-child a")
+    expect(page.locator("#mine")).to_have_value(str(books.mines[0].pk))
+    mine_cells = books.draft.cells.filter(flow="new", mine=books.mines[0]).count()
+    expect(page.locator("path.cell")).to_have_count(mine_cells)
+    page.go_back()
+    expect(page.locator("#mine")).to_have_value("")
+
+    # The analyst freezes, the manager publishes; each dialog says what it does.
+    for user, name, state in ((books.analyst, "freeze", "Frozen"), (books.manager, "publish", "Published")):
+        page = open_page(server.url, language="en-GB")
+        sign_in(page, user)
+        page.click(".rail >> text=Accounts")
+        page.click("#accounts-table tbody th a >> nth=0")
+        page.click("text=Actions")
+        page.click(f"#deed-{name}")
+        expect(page.locator("#dialog .facts")).to_contain_text(f"{shown[1]} hm²")
+        page.click("#dialog button[type=submit]")
+        expect(page.locator(".bar .state")).to_contain_text(state)
+    books.draft.refresh_from_db()
+    assert books.draft.state == "published"
+    assert units.to_hm2(_new(books)) == shown[1]
+
+
+def _open(books: SimpleNamespace) -> list[Any]:
+    return list(books.draft.pieces.filter(kind="new", decision=""))
+
+
+def test_pages_of_the_books_fit_a_phone(
+    books: SimpleNamespace, open_page: Callable[..., Page], sign_in: Callable[[Page, Any], None], web_server: Any
+) -> None:
+    page = open_page(web_server().url, width=390, height=844)
+    sign_in(page, books.reviewer)
+    for path in ("/accounts/", f"/editions/{books.draft.pk}/?tab=T3", f"/editions/{books.draft.pk}/decisions/"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0, path
