@@ -72,7 +72,7 @@ function open(piece: number): void {
   url.searchParams.set("piece", String(piece));
   history.replaceState(history.state, "", url);
   mark();
-  void window.htmx.ajax("get", `/pieces/${piece}/`, { target: "#piece", swap: "innerHTML" });
+  void window.htmx.ajax("get", `/pieces/${piece}/`, { source: "#piece", target: "#piece", swap: "innerHTML" });
 }
 
 function mark(): void {
@@ -106,9 +106,13 @@ function count(): void {
 
 function refresh(): void {
   const url = new URL(location.href);
-  void window.htmx.ajax("get", url.pathname + url.search, { target: "#queue", swap: "outerHTML" });
+  void window.htmx.ajax("get", url.pathname + url.search, { source: ".queue-side", target: "#queue", swap: "outerHTML" });
   cells.show(new URLSearchParams());
 }
+
+// Not from the button, which may be gone when the answer comes; decisions queue up, loads replace each other (hx-sync).
+const decide = (values: { pieces: string; decision: string; reason?: string }): Promise<void> =>
+  window.htmx.ajax("post", `${location.pathname}decide/`, { source: ".deciding", values, swap: "none" }) as Promise<void>;
 
 async function undo(): Promise<void> {
   const last = undos.pop();
@@ -120,8 +124,7 @@ async function undo(): Promise<void> {
   undoing = true;
   for (const group of groups.values()) {
     const pieces = group.map((one) => `${one.piece}:${one.lock}`).join(",");
-    const values = { pieces, decision: group[0]!.decision, reason: group[0]!.reason };
-    await window.htmx.ajax("post", `${location.pathname}decide/`, { values, swap: "none" });
+    await decide({ pieces, decision: group[0]!.decision, reason: group[0]!.reason });
   }
   undoing = false;
 }
@@ -130,9 +133,11 @@ document.body.addEventListener("click", (event) => {
   const target = event.target as HTMLElement;
   const row = target.closest<HTMLElement>("[data-open]");
   if (row) open(Number(row.dataset.open));
+  const direct = target.closest<HTMLElement>("[data-decision]");
+  if (direct) void decide({ pieces: direct.dataset.pieces!, decision: direct.dataset.decision! });
   if (target.closest("#bulk")) {
     const url = target.closest<HTMLElement>("#bulk")!.dataset.url!;
-    void window.htmx.ajax("get", `${url}?pieces=${picked().join(",")}`, { target: "#dialog", swap: "innerHTML" });
+    void window.htmx.ajax("get", `${url}?pieces=${picked().join(",")}`, { source: "#dialog", target: "#dialog", swap: "innerHTML" });
   }
 });
 document.body.addEventListener("change", (event) => {
@@ -184,7 +189,8 @@ addEventListener("keydown", (event) => {
   if (key === "j") step(1);
   else if (key === "k") step(-1);
   else if (key === "x") document.querySelector<HTMLInputElement>("#queue li.selected input")?.click();
-  else document.querySelector<HTMLButtonElement>(`#piece [data-key="${key}"]`)?.click();
+  // Only of the change that is shown: a key pressed while the next one is still coming must not decide unseen ground.
+  else document.querySelector<HTMLButtonElement>(`#piece [data-piece="${chosen}"] [data-key="${CSS.escape(key)}"]`)?.click();
 });
 
 if (data.piece !== null) open(data.piece);

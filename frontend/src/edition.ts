@@ -44,7 +44,7 @@ function show(element: HTMLElement): void {
     const url = new URL(location.href);
     if (url.searchParams.get(name) === key) url.searchParams.delete(name);
     else url.searchParams.set(name, key);
-    window.htmx.ajax("get", url.pathname + url.search, { target: "#books", select: "#books", swap: "outerHTML" });
+    window.htmx.ajax("get", url.pathname + url.search, { source: "#books", target: "#books", select: "#books", swap: "outerHTML" });
     history.pushState({ htmx: true }, "", url);
   };
   let charts: Charts | null = null;

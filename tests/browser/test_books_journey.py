@@ -64,7 +64,7 @@ def test_decide_freeze_and_publish(
     expect(page.locator("#queue li.selected")).not_to_have_attribute("data-piece", str(first))
     page.keyboard.press("k")
     expect(page.locator("#queue li.selected")).to_have_attribute("data-piece", str(first))
-    expect(page.locator("#piece [data-key=n]")).to_be_visible()
+    expect(page.locator(f"#piece [data-piece='{first}']")).to_be_visible()
     page.keyboard.press("n")
     expect(page.locator("#queue li")).to_have_count(1)
     assert _new(books) > before
@@ -73,7 +73,7 @@ def test_decide_freeze_and_publish(
     assert _new(books) == before
 
     # A reason is asked where one is needed.
-    expect(page.locator("#piece [data-key=r]")).to_be_visible()
+    expect(page.locator(f"#piece [data-piece='{first}'] [data-key=r]")).to_be_visible()
     page.keyboard.press("r")
     expect(page.locator("#dialog #reason")).to_be_focused()
     page.keyboard.press("Escape")
