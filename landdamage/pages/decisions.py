@@ -21,9 +21,10 @@ from django.views.decorators.http import require_GET
 from landdamage import taxonomy
 from landdamage.accounting.states import DECISIONS, KINDS, NAMES, Flow, PieceKind, State
 from landdamage.models import ChangePiece, Edition
-from landdamage.pages.chips import chip_scene
+from landdamage.pages.chips import WHEN
 from landdamage.pages.edition import legend, year_scenes
 from landdamage.pages.edition_cells import CLASS_OF, map_style, visible_edition
+from landdamage.selectors.chips import piece_scenes
 from landdamage.selectors.editions import decision_queue, edition_mines, editions_visible
 from landdamage.services.decisions import WITH_REASON
 from minegis.access.permissions import Action, allowed
@@ -232,12 +233,12 @@ def piece(request: PageRequest, piece_id: int) -> HttpResponse:
         pk=piece_id,
     )
     images = allowed(request.user, Action.READ_IMAGE, found.edition.region)
-    chips = {when: chip_scene(request, found, when) if images else None for when in ("before", "after")}
+    pair = piece_scenes(found, request.user) if images else (None, None)
     own = found.author_id == request.user.pk
     context = {
         "row": piece_row(found, request),
         "piece": found,
-        "chips": chips,
+        "chips": dict(zip(WHEN, pair, strict=True)),
         "images": images,
         "own": own,
         "choices": choices(found.kind) if may_decide(request, found.edition) and not own else [],

@@ -27,15 +27,35 @@ def piece_chips(piece: ChangePiece, user: User | None, size: int = 384) -> tuple
         user: whose eyes; None is the platform itself.
         size: pixels of a side; both show the same ground.
     """
-    pair = (_scene(piece, user, before=True), _scene(piece, user, before=False))
-    geometry = shapely.from_wkb(bytes(piece.geom.wkb))
-    window, epsg = chip_window(geometry, max((s.gsd_m or 0.0 for s in pair if s), default=0.0) or COARSEST)
-    before, after = (_cut(scene, geometry, window, epsg, size) if scene else None for scene in pair)
+    pair = piece_scenes(piece, user)
+    before, after = (piece_chip(piece, scene, pair, size) if scene else None for scene in pair)
     return before, after
 
 
+Pair = tuple[Scene | None, Scene | None]
+
+
+def piece_scenes(piece: ChangePiece, user: User | None) -> Pair:
+    """The images before and after that this person may see: the one the cells name, else the newest."""
+    return _scene(piece, user, before=True), _scene(piece, user, before=False)
+
+
+def piece_chip(piece: ChangePiece, scene: Scene, pair: Pair, size: int = 384, colour: str = "") -> bytes | None:
+    """One of the two chips; None where the image is not in the storage.
+
+    Args:
+        piece: the change.
+        scene: the image to cut.
+        pair: both images, so that both chips show the same ground.
+        size: pixels of a side.
+        colour: of the outline; empty for the usual one.
+    """
+    geometry = shapely.from_wkb(bytes(piece.geom.wkb))
+    window, epsg = chip_window(geometry, max((s.gsd_m or 0.0 for s in pair if s), default=0.0) or COARSEST)
+    return _cut(scene, geometry, window, epsg, size, colour)
+
+
 def _scene(piece: ChangePiece, user: User | None, *, before: bool) -> Scene | None:
-    """The scene the cells name, else the newest of the year (earlier years for ``before``)."""
     year = piece.edition.year
     shown = Scene.objects.filter(state__in=Scene.USABLE, footprint__intersects=piece.geom).exclude(stretch={})
     dated: QuerySet[Scene] = (
@@ -49,11 +69,19 @@ def _scene(piece: ChangePiece, user: User | None, *, before: bool) -> Scene | No
 
 
 def _cut(
-    scene: Scene, geometry: shapely.Geometry, window: tuple[float, float, float, float], epsg: int, size: int
+    scene: Scene,
+    geometry: shapely.Geometry,
+    window: tuple[float, float, float, float],
+    epsg: int,
+    size: int,
+    colour: str,
 ) -> bytes | None:
     indexes = display_indexes(scene.bands, range(1, len(scene.bands) + 1))
     low, high = (np.asarray(scene.stretch[key], float)[[i - 1 for i in indexes]] for key in ("low", "high"))
     path = file_path(scene.cog_sha256)
     if not path.is_file():
         return None
-    return chip(path, geometry, stretch=Stretch(low, high), indexes=indexes, window=window, epsg=epsg, size=size)
+    return chip(
+        path, geometry, stretch=Stretch(low, high), indexes=indexes, window=window, epsg=epsg, size=size,
+        **({"colour": colour} if colour else {}),
+    )  # fmt: skip

@@ -113,6 +113,7 @@ def test_decide_freeze_and_publish(
     expect(page.locator("#mine")).to_have_value("")
 
     # The analyst freezes, the manager publishes; each dialog says what it does.
+    page.context.close()
     for user, name, state in ((books.analyst, "freeze", "Frozen"), (books.manager, "publish", "Published")):
         page = open_page(server.url, language="en-GB")
         sign_in(page, user)
@@ -123,6 +124,7 @@ def test_decide_freeze_and_publish(
         expect(page.locator("#dialog .facts")).to_contain_text(f"{shown[1]} hm²")
         page.click("#dialog button[type=submit]")
         expect(page.locator(".bar .state")).to_contain_text(state)
+        page.context.close()  # before the server goes away under its polls
     books.draft.refresh_from_db()
     assert books.draft.state == "published"
     assert units.to_hm2(_new(books)) == shown[1]
@@ -140,3 +142,4 @@ def test_pages_of_the_books_fit_a_phone(
     for path in ("/accounts/", f"/editions/{books.draft.pk}/?tab=T3", f"/editions/{books.draft.pk}/decisions/"):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0, path
+    page.context.close()

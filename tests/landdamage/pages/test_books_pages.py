@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+import rasterio
 from django.db.models import Sum
 from django.urls import reverse
+from PIL import Image
+from rasterio.transform import from_bounds
 
 from landdamage.accounting.states import Flow
-from landdamage.models import ChangePiece, Edition
+from landdamage.models import ChangePiece, Delivery, Edition
 from landdamage.pages.ledger import account_table, in_unit
 from landdamage.reports.tables import build
 from landdamage.selectors.behind import behind
 from landdamage.selectors.editions import edition_data, edition_sums
 from landdamage.services import editions
+from landdamage.services.files import files
+from tests.fixtures.books import SOUTH, STEP, WEST
 
 pytestmark = pytest.mark.django_db
 EN = {"Accept-Language": "en"}
@@ -300,6 +307,57 @@ def test_a_sealed_edition_offers_no_decision(make_books: Any, client_for: Any) -
     editions.edition_freeze(edition=books.draft, user=books.analyst, lock=books.draft.lock)
     assert 'id="bulk"' not in _text(reviewer.get(address, headers=EN))
     assert "Nothing can be decided here" in _text(reviewer.get(reverse("piece", args=[piece.pk]), headers=EN))
+
+
+# -- images and files --------------------------------------------------------------------------------------------------
+
+
+def test_chips_show_the_place_before_and_now(books: Any, reviewer: Any, client_for: Any, tmp_path: Any) -> None:
+    piece = _piece(books, "")
+    address = reverse("piece-chip", args=[piece.pk, "after"])
+    assert reviewer.get(address).status_code == 404  # the scene has no stretch yet
+    _give_image(books.scenes[1], tmp_path)
+    response = reviewer.get(f"{address}?size=256")
+    assert Image.open(io.BytesIO(response.content)).size == (256, 256)
+    assert "private" in response["Cache-Control"]
+    again = reviewer.get(f"{address}?size=256", headers={"If-None-Match": response["ETag"]})
+    assert again.status_code == 304
+    assert reviewer.get(reverse("piece-chip", args=[piece.pk, "before"])).status_code == 404
+    page = _text(reviewer.get(reverse("piece", args=[piece.pk]), headers=EN))
+    assert page.count("<img") == 1
+    assert "No image shows this place" in page
+    assert client_for(books.viewer).get(address).status_code == 404  # a draft is not theirs
+
+
+def _give_image(scene: Any, tmp_path: Any) -> None:
+    place = from_bounds(WEST, SOUTH, WEST + 10 * STEP, SOUTH + 6 * STEP, 60, 40)
+    layout = {"driver": "GTiff", "count": 4, "height": 40, "width": 60, "dtype": "uint16", "crs": "EPSG:4490"}
+    with rasterio.open(tmp_path / "scene.tif", "w", transform=place, nodata=0, **layout) as out:
+        out.write(np.full((4, 40, 60), 700, np.uint16))
+    scene.cog_sha256 = files().put(tmp_path / "scene.tif").sha256
+    scene.stretch = {"low": [300.0] * 4, "high": [1200.0] * 4}
+    scene.save()
+
+
+def test_files_are_asked_for_listed_and_given_to_those_who_may_have_them(
+    books: Any, url: Any, client_for: Any, regions: Any, make_user: Any
+) -> None:
+    analyst = client_for(books.analyst)
+    assert "No file yet" in _text(analyst.get(url("edition"), headers=EN))
+    page = _text(analyst.post(url("deliveries-ask"), {"kind": "report", "language": "zh"}, headers=FRAGMENT))
+    made = Delivery.objects.get()
+    assert made.options["language"] == "zh"
+    assert 'hx-trigger="every 2s"' in page
+    refused = analyst.post(url("deliveries-ask"), {"kind": "vectors", "format": "dwg"}, headers=FRAGMENT)
+    assert refused.status_code in (403, 422)
+    download = reverse("delivery-download", args=[made.pk])
+    assert download not in page
+    assert "E-DEL-03" in _text(analyst.get(download), 409)
+    assert client_for(make_user("analyst", regions.turpan)).get(download).status_code == 404
+    stored = files().put(io.BytesIO(b"PK report"))
+    Delivery.objects.filter(pk=made.pk).update(sha256=stored.sha256, bytes=9, file_name="report.zip")
+    assert download in _text(analyst.get(url("deliveries"), headers=EN))
+    assert b"".join(analyst.get(download).streaming_content) == b"PK report"
 
 
 # -- the life of an edition --------------------------------------------------------------------------------------------
