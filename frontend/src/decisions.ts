@@ -110,7 +110,7 @@ function refresh(): void {
   cells.show(new URLSearchParams());
 }
 
-// Not from the button, which may be gone when the answer comes; decisions queue up, loads replace each other (hx-sync).
+// Not from the button, which may be gone when the answer comes; decisions queue up (hx-sync).
 const decide = (values: { pieces: string; decision: string; reason?: string }): Promise<void> =>
   window.htmx.ajax("post", `${location.pathname}decide/`, { source: ".deciding", values, swap: "none" }) as Promise<void>;
 
