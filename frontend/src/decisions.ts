@@ -112,7 +112,7 @@ function refresh(): void {
 
 // Not from the button, which may be gone when the answer comes; decisions queue up (hx-sync).
 const decide = (values: { pieces: string; decision: string; reason?: string }): Promise<void> =>
-  window.htmx.ajax("post", `${location.pathname}decide/`, { source: ".deciding", values, swap: "none" }) as Promise<void>;
+  window.htmx.ajax("post", `${location.pathname}decide/`, { source: "#decider", values, swap: "none" }) as Promise<void>;
 
 async function undo(): Promise<void> {
   const last = undos.pop();
@@ -120,7 +120,6 @@ async function undo(): Promise<void> {
   // Changes that were decided differently before go back one group at a time.
   const groups = new Map<string, Undo[]>();
   for (const one of last) groups.set(`${one.decision} ${one.reason}`, [...(groups.get(`${one.decision} ${one.reason}`) ?? []), one]);
-  following = last[0]?.piece ?? null;
   undoing = true;
   for (const group of groups.values()) {
     const pieces = group.map((one) => `${one.piece}:${one.lock}`).join(",");
@@ -165,7 +164,8 @@ document.body.addEventListener("htmx:afterSettle", (event) => {
 
 document.body.addEventListener("pieces-decided", (event) => {
   const told = (event as CustomEvent<Decided>).detail;
-  if (!undoing) {
+  if (undoing) following = told.undo[0]?.piece ?? null;
+  else {
     undos.push(told.undo);
     const list = rows();
     const at = here();

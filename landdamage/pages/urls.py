@@ -15,6 +15,7 @@ from landdamage.pages import (
     samples,
     scene,
     scenes,
+    subsidence,
 )
 
 urlpatterns = [
@@ -37,6 +38,11 @@ urlpatterns = [
     path("editions/<uuid:edition_id>/decisions/", decisions.decisions, name="decisions"),
     path("editions/<uuid:edition_id>/decisions/ask/", deciding.ask, name="decisions-ask"),
     path("editions/<uuid:edition_id>/decisions/decide/", deciding.decide, name="decisions-decide"),
+    path("subsidence/", subsidence.layer, name="subsidence"),
+    path("subsidence/new/", subsidence.new, name="subsidence-new"),
+    path("subsidence/draw/", subsidence.draw, name="subsidence-draw"),
+    path("subsidence/<uuid:subsidence_id>/ask/<slug:verdict>/", subsidence.ask, name="subsidence-ask"),
+    path("subsidence/<uuid:subsidence_id>/do/<slug:name>/", subsidence.do, name="subsidence-do"),
     path("pieces/<int:piece_id>/", decisions.piece, name="piece"),
     path("pieces/<int:piece_id>/<str:when>.png", chips.chip, name="piece-chip"),
     path("editions/<uuid:edition_id>/samples/", samples.samples, name="samples"),

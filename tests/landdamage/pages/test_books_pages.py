@@ -18,7 +18,7 @@ from PIL import Image
 from rasterio.transform import from_bounds
 
 from landdamage.accounting.states import Flow
-from landdamage.models import ChangePiece, Delivery, Edition
+from landdamage.models import ChangePiece, Delivery, Edition, Subsidence
 from landdamage.pages.ledger import account_table, in_unit
 from landdamage.reports.tables import build
 from landdamage.selectors.behind import behind
@@ -397,3 +397,39 @@ def test_an_undecided_change_stands_in_the_way_of_freezing(books: Any, url: Any,
     assert 'class="state-bad"><b>2</b>' in _text(analyst.get(url("edition-ask", "freeze"), headers=FRAGMENT))
     refused = analyst.post(url("edition-do", "freeze"), {"lock": books.draft.lock}, headers=FRAGMENT)
     assert json.loads(_text(refused, 409))["code"] == "E-EDI-03"
+
+
+# -- subsidence --------------------------------------------------------------------------------------------------------
+
+OUTLINE = (
+    '{"type":"Polygon","coordinates":[[[87.51,43.51],[87.512,43.51],[87.512,43.512],[87.51,43.512],[87.51,43.51]]]}'
+)
+
+
+def test_subsidence_is_drawn_handed_in_and_accepted_by_other_eyes(
+    books: Any, regions: Any, client_for: Any, make_user: Any
+) -> None:
+    author, reviewer = client_for(books.interpreter), client_for(books.reviewer)
+    assert "No sunken ground recorded" in _text(author.get("/subsidence/", headers=EN))
+    assert regions.changji.code in _text(author.get("/subsidence/new/", headers=FRAGMENT))
+    post = {"geometry": OUTLINE, "surveyed_on": "2023-06-01", "region": regions.changji.code, "method": "InSAR"}
+    for wrong in ({"geometry": "POLYGON"}, {"surveyed_on": "yesterday"}):
+        assert author.post("/subsidence/draw/", post | wrong, headers=FRAGMENT).status_code == 400, wrong
+    response = author.post("/subsidence/draw/", post, headers=FRAGMENT)
+    assert response.get("HX-Redirect") == "/subsidence/", response.content.decode()
+    drawn = Subsidence.objects.get()
+    assert drawn.author == books.interpreter
+    assert client_for(make_user("reviewer", regions.turpan)).get(
+        reverse("subsidence-ask", args=[drawn.pk, "accepted"])
+    ).status_code == 404  # fmt: skip
+    do = {name: reverse("subsidence-do", args=[drawn.pk, name]) for name in ("submit", "accepted", "returned")}
+    author.post(do["submit"], {"lock": drawn.lock}, headers=FRAGMENT)
+    drawn.refresh_from_db()
+    assert drawn.state == "submitted"
+    assert "Accept" in _text(reviewer.get("/subsidence/", headers=EN))
+    refused = reviewer.post(do["returned"], {"lock": drawn.lock}, headers=FRAGMENT)
+    assert json.loads(_text(refused, 422))["code"] == "E-EDI-21"
+    assert author.post(do["accepted"], {"lock": drawn.lock}, headers=FRAGMENT).status_code == 403
+    reviewer.post(do["accepted"], {"lock": drawn.lock}, headers=FRAGMENT)
+    drawn.refresh_from_db()
+    assert (drawn.state, drawn.reviewer) == ("accepted", books.reviewer)
