@@ -11,6 +11,7 @@ from landdamage.api.openings import OpeningsView
 from landdamage.api.runs import PatchViewSet, RunViewSet, run_tile
 from landdamage.api.samples import PointViewSet, SampleViewSet
 from landdamage.api.scenes import SceneViewSet, scene_tile
+from landdamage.api.tables import TablesView
 
 router = SimpleRouter(use_regex_path=False)
 router.register("scenes", SceneViewSet)
@@ -31,6 +32,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/tiles/<int:z>/<int:x>/<int:y>.png", run_tile, name="run-tile"),
     path("areas/", AreasView.as_view(), name="areas"),
     path("openings/", OpeningsView.as_view(), name="openings"),
+    path("editions/<uuid:edition_id>/tables/", TablesView.as_view(), name="edition-tables"),
     path("models/", ModelsView.as_view(), name="models"),
     path("", include(router.urls)),
 ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from landdamage.accounting.rules import Rules
 from landdamage.accounting.states import NAMES, Flow, State
 from landdamage.reports.data import EditionData, SceneFacts
 from landdamage.reports.sums import total
@@ -137,7 +138,7 @@ def quality(data: EditionData, rows: pd.DataFrame, language: Language) -> Table:
         made.append(Row((text(pick(group, language)), text(pick(item, language)), shown, text(note)), "part", key))
 
     _coverage(data, rows, add, language)
-    _thresholds(data, add)
+    _thresholds(data, add, language)
     _accuracy(data, add, language)
     _bias(data, add, language)
     edition = data.edition
@@ -178,40 +179,35 @@ def _coverage(data: EditionData, rows: pd.DataFrame, add: Any, language: Languag
     )
     if months:
         add(group, ("影像日期范围", "Imagery dates"), f"{months[0]} – {months[-1]}", "", "dates")
+    if "out_of_season" in data.edition.results:
+        late = count(len(data.edition.results["out_of_season"]))
+        add(group, ("5–10 月以外的影像数", "Images outside May-October"), late, "", "out_of_season")
     old = int(rows["monitored"][(rows["flow"] == Flow.CARRIED) & (rows["prev_state"] != State.UNKNOWN.code)].sum())
     add(group, ("沿用上期状态的面积", "Area carried over"), _with_unit(area(old), "hm²"), "", "carried")
 
 
-def _thresholds(data: EditionData, add: Any) -> None:
+def _thresholds(data: EditionData, add: Any, language: Language) -> None:
     group = ("参数", "Parameters")
-    params = data.edition.params
-    for key, zh, en, unit in (
-        ("gsd_before", "前时相分辨率", "GSD before", "m"),
-        ("gsd_now", "后时相分辨率", "GSD now", "m"),
-        ("rmse_m", "配准中误差", "Registration RMSE", "m"),
-        ("epsilon_m", "位置容差 ε", "Position tolerance ε", "m"),
-        ("min_area_m2", "最小上图面积", "Minimum mapping unit", "m²"),
+    rules = rules_used(data)
+    if rules is None:
+        return
+    for key, zh, en, value, unit in (
+        ("gsd_before", "前时相分辨率", "GSD before", rules.gsd_before, "m"),
+        ("gsd_now", "后时相分辨率", "GSD now", rules.gsd_now, "m"),
+        ("rmse_m", "配准中误差", "Registration RMSE", rules.rmse_m, "m"),
+        ("epsilon_m", "位置容差 ε", "Position tolerance ε", rules.epsilon, "m"),
+        ("min_area_m2", "最小上图面积", "Minimum mapping unit", rules.mmu_m2, "m²"),
     ):
-        value = effective(params, key)
         if value is not None:
             add(group, (zh, en), _with_unit(decimal(value, 2), unit), "", key)
+    if rules.water_mode == "paper":
+        note = pick(("仅供与已发表数字比较", "for comparison with published figures only"), language)
+        add(group, ("水域口径", "Water"), pick(("全部计入挖损", "all of it excavation"), language), note, "water_mode")
 
 
-def effective(params: dict[str, Any], key: str) -> float | None:
-    """A threshold as it was used: stored, or derived by the rule of ``accounting`` where left to it; None if unknown.
-
-    ε = max(2 x coarser GSD, 2 x RMSE); minimum mapping unit = max(400 m², 25 x coarser GSD²).
-    """
-    if params.get(key) is not None:
-        return float(params[key])
-    if params.get("gsd_before") is None or params.get("gsd_now") is None:
-        return None
-    coarser = max(float(params["gsd_before"]), float(params["gsd_now"]))
-    if key == "epsilon_m":
-        return max(2 * coarser, 2 * float(params.get("rmse_m") or 0.0))
-    if key == "min_area_m2":
-        return max(400.0, 25 * coarser**2)
-    return None
+def rules_used(data: EditionData) -> Rules | None:
+    """The rules the account was made with; None for an edition that has not been computed."""
+    return Rules.from_dict(data.edition.params) if "gsd_now" in data.edition.params else None
 
 
 def _accuracy(data: EditionData, add: Any, language: Language) -> None:
@@ -241,16 +237,26 @@ def _accuracy(data: EditionData, add: Any, language: Language) -> None:
             add(group, item, value, on_map, f"{kind}.{what}")
 
 
+_MIXED = {"gsd": ("分辨率", "pixel size"), "satellite": ("卫星", "satellite"), "season": ("季节", "season")}
+
+
 def _bias(data: EditionData, add: Any, language: Language) -> None:
     group = ("传感器偏差", "Sensor bias")
     results = data.edition.results
     if "mixed_sensor" in results:
-        value = pick(("是", "yes") if results["mixed_sensor"] else ("否", "no"), language)
-        add(group, ("异源影像对", "Mixed sensors"), value, "", "mixed_sensor")
+        reasons = [pick(_MIXED[reason], language) for reason in results["mixed_sensor"]]
+        value = pick(("是", "yes") if reasons else ("否", "no"), language)
+        add(group, ("异源影像对", "Unlike images"), value, ", ".join(reasons), "mixed_sensor")
     bias = results.get("bias") or {}
     for key, zh, en in (
-        ("new_cm2", "新增估计偏差", "Bias of new"),
-        ("restored_cm2", "治理估计偏差", "Bias of restored"),
+        ("false_new", "新增中的估计伪变化", "False change within new, estimated"),
+        ("false_released", "待核与治理中的估计伪变化", "False change within released, estimated"),
     ):
-        if bias.get(key) is not None:
-            add(group, (zh, en), Cell(f"± {area(abs(int(bias[key])), 'm2').text} m²"), "", f"bias.{key}")
+        if f"{key}_m2" in bias:
+            value = f"{area(_cm2(bias, f'{key}_m2')).text} ± {area(_cm2(bias, f'{key}_half_m2')).text} hm²"
+            controls = pick((f"检核图斑 {bias['controls']} 个", f"{bias['controls']} control polygons"), language)
+            add(group, (zh, en), value, controls, f"bias.{key}")
+
+
+def _cm2(bias: dict[str, Any], key: str) -> int:
+    return round(float(bias[key]) * 10_000)

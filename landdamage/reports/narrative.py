@@ -10,7 +10,7 @@ from landdamage import taxonomy
 from landdamage.accounting.states import KINDS
 from landdamage.reports.balances import shares
 from landdamage.reports.data import EditionData
-from landdamage.reports.listings import effective
+from landdamage.reports.listings import rules_used
 from landdamage.reports.table import NOTHING, Table, area
 from landdamage.reports.words import Language, kind_name, pick
 
@@ -116,14 +116,13 @@ def beside_new(tables: Tables, language: Language) -> str:
 
 def methods(data: EditionData, language: Language) -> list[str]:
     """What was computed and how, with the parameters actually used."""
-    params = data.edition.params
-    epsilon, least = effective(params, "epsilon_m"), effective(params, "min_area_m2")
+    rules = rules_used(data)
     models = sorted({scene.model for scene in data.scenes if scene.model})
     classes = [c for c in taxonomy.ALL_CLASSES if c.code != "background"]
     used = "、".join(models) if language == "zh" else ", ".join(models)
     numbers = {
-        "eps": f"{epsilon:g}" if epsilon is not None else NOTHING,
-        "mmu": f"{least:g}" if least is not None else NOTHING,
+        "eps": f"{rules.epsilon:g}" if rules else NOTHING,
+        "mmu": f"{rules.mmu_m2:g}" if rules else NOTHING,
         "models": used or NOTHING,
         "zh": "、".join(c.zh for c in classes),
         "en": ", ".join(c.en.lower() for c in classes),

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pandas as pd
 
-from landdamage.accounting.states import DAMAGE, KIND_OF, KINDS, NAMES
+from landdamage.accounting.states import DAMAGE, KIND_OF, KINDS, NAMES, Flow
 from landdamage.reports import listings, sums
 from landdamage.reports.balances import BESIDE, ROUNDING_NOTE, balance_keys, balances, shares
 from landdamage.reports.data import EditionData, MineFacts
@@ -31,7 +31,7 @@ _COVERAGE = (
     Column("coverage", "观测覆盖率", "Coverage", "percent"),
 )
 _INCOMPLETE = ("※ 观测覆盖率低于 95%，数据不完整。", "※ Observed on less than 95 %: incomplete.")
-_ONE_MINE = (
+_MOVES = (
     "转入、转出为损毁类型之间的转换，合计相等。",
     "Moved in and out are changes between damage kinds; their totals are equal.",
 )
@@ -57,6 +57,17 @@ def build(data: EditionData, language: Language = "zh") -> dict[str, Table]:
         "T8": listings.imagery(data, language),
         "T9": listings.quality(data, rows, language),
     }
+
+
+def _long_interval(data: EditionData) -> tuple[tuple[str, str], ...]:
+    """A note on new damage whose ground was last seen before last year: it may be older than this year."""
+    new = data.cells[data.cells["flow"] == Flow.NEW]
+    old = int(new["area_cm2"][(new["since_year"] < data.edition.year - 1).fillna(False)].sum())
+    if not old:
+        return ()
+    hm2 = area(old).text
+    zh = f"新增中有 {hm2} hm² 的上次观测早于上一年(间隔超过一年)。"
+    return ((zh, f"{hm2} hm² of the new damage was last observed before last year (interval of more than a year)."),)
 
 
 def rates(values: Mapping[str, int]) -> tuple[Cell, Cell]:
@@ -111,7 +122,7 @@ def by_region(data: EditionData, rows: pd.DataFrame, language: Language) -> Tabl
         *closed.columns,
         *RATES,
     )
-    more = (_ONE_MINE, _INCOMPLETE) if incomplete else (_ONE_MINE,)
+    more = (_MOVES, *((_INCOMPLETE,) if incomplete else ()), *_long_interval(data))
     notes = _notes(language, closed.closed, *more, undecided=whole["undecided"])
     return Table("T1", *TITLES["T1"], columns, tuple(made), notes, language)
 

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from decimal import Decimal
 from fractions import Fraction
@@ -136,3 +137,30 @@ def test_sums_agree_with_the_statement_of_the_account():
                         "moved_in", "moved_out", "pending", "carried", "redamaged"):  # fmt: skip
                 assert ours[group][key] == int(found[key]), (group, key)
             assert ours[group]["restored_stock"] == int(found["restored_closing"])
+
+
+def test_quality_tells_thresholds_accuracy_and_bias():
+    results = {
+        "mixed_sensor": ["gsd", "season"],
+        "bias": {"controls": 24, "false_new_m2": 12_345.6, "false_new_half_m2": 4_000.0, "false_released_m2": 0.0,
+                 "false_released_half_m2": 0.0},
+    }  # fmt: skip
+    params = {"gsd_before": 8.0, "gsd_now": 2.0, "rmse_m": 3.0, "min_area_m2": None, "epsilon_m": None}
+    data = worked_example(results=results, params=params)
+    kinds = {"exc": {"new_cm2": [cm2("215.00"), cm2("12.00"), cm2("215.34")]}}
+    accuracy = {"agreed": 410, "overall": 0.943, "overall_ci": 0.021, "kappa": 0.91, "kinds": kinds}
+    table = build(dataclasses.replace(data, accuracy=accuracy), "en")["T9"]
+    told = {row.key: (row.cells[2].text, row.cells[3].text) for row in table.rows}
+    assert told["epsilon_m"][0] == "16.00 m"
+    assert told["min_area_m2"][0] == "1600.00 m²"
+    assert told["overall"] == ("94.30 ± 2.10 %", "410 check points")
+    assert told["excavation.new_cm2"] == ("215.00 ± 12.00 hm²", "mapped 215.34 hm²")
+    assert told["mixed_sensor"] == ("yes", "pixel size, season")
+    assert told["bias.false_new"] == ("1.23 ± 0.40 hm²", "24 control polygons")
+
+
+def test_new_damage_after_a_gap_is_noted():
+    data = worked_example()
+    assert not any("间隔" in note for note in build(data)["T1"].notes)
+    data.cells.loc[(data.cells["flow"] == "new") & (data.cells["new_state"] == "pit_water"), "since_year"] = 2020
+    assert any("16.62 hm²" in note for note in build(data)["T1"].notes)
