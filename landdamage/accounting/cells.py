@@ -127,11 +127,12 @@ def _largest(states: np.ndarray, area: np.ndarray) -> int:
 
 
 def _patches(outline: shapely.Geometry, labels: gpd.GeoDataFrame, kind: PieceKind) -> tuple[int, ...]:
-    """Positions of the patches that show new damage in a piece; none behind released ground."""
-    if kind is PieceKind.RELEASED or "patch" not in labels:
+    """Positions of the patches that show what a piece claims: new damage, or what lies there instead of the old."""
+    if "patch" not in labels:
         return ()
-    damaged = labels[(kind_number(labels["state"].to_numpy(np.int64)) > 0) & (labels["patch"] >= 0)]
-    near = damaged.iloc[damaged.sindex.query(outline, predicate="intersects")]
+    damaged = kind_number(labels["state"].to_numpy(np.int64)) > 0
+    telling = labels[(damaged == (kind is PieceKind.NEW)) & (labels["patch"] >= 0)]
+    near = telling.iloc[telling.sindex.query(outline, predicate="intersects")]
     shared = shapely.area(shapely.intersection(near.geometry.to_numpy(), outline)) > 0
     return tuple(sorted({int(patch) for patch in near["patch"].to_numpy()[shared]}))
 

@@ -136,7 +136,7 @@ def label(request: PageRequest, sample_id: UUID) -> HttpResponse:
             "done": done,
             "total": total,
             "share": done / total if total else 0.0,
-            "images": _images(sample, point) if point else [],
+            "images": _images(request, sample, point) if point else [],
         },
     )
 
@@ -149,24 +149,27 @@ def _settles(request: PageRequest, sample: CheckSample) -> bool:
     return allowed(request.user, Action.PLAN_SAMPLE, sample.edition.region)
 
 
-def _images(sample: CheckSample, point: CheckPoint) -> list[dict[str, Any]]:
-    now, before = (scene_at(sample.edition, point, when) for when in ("now", "before"))
+def _images(request: PageRequest, sample: CheckSample, point: CheckPoint) -> list[dict[str, Any]]:
+    now, before = (scene_at(request, sample.edition, point, when) for when in ("now", "before"))
     return [
         {"when": "before", "title": _("Before"), "scene": before},
         {"when": "now", "title": _("Now"), "scene": now},
     ]
 
 
-def scene_at(edition: Edition, point: CheckPoint, when: str) -> Scene | None:
-    """The newest image of the edition's year, or of the year it stands on, that shows a point."""
+def scene_at(request: PageRequest, edition: Edition, point: CheckPoint, when: str) -> Scene | None:
+    """The newest image of the edition's year, or of the year it stands on, that shows a point to this person."""
     if when == "now":
         year = edition.year
     elif edition.based_on is not None:
         year = edition.based_on.year
     else:
         return None
-    scenes = Scene.objects.filter(acquired_on__year=year, footprint__intersects=point.geom).exclude(cog_sha256="")
-    return scenes.order_by("-acquired_on", "-uploaded_at").first()
+    scenes = Scene.objects.visible_to(request.user).filter(
+        state__in=Scene.USABLE, acquired_on__year=year, footprint__intersects=point.geom
+    )
+    shown = scenes.exclude(stretch={}).select_related("region").order_by("-acquired_on", "-uploaded_at")
+    return next((scene for scene in shown if allowed(request.user, Action.READ_IMAGE, scene.region)), None)
 
 
 @require_GET
@@ -180,7 +183,7 @@ def chip(request: PageRequest, point_id: int, when: str) -> HttpResponse:
     )
     edition = point.sample.edition
     require(request.user, Action.LABEL_SAMPLE, edition.region)
-    scene = scene_at(edition, point, when)
+    scene = scene_at(request, edition, point, when)
     if scene is None:
         return HttpResponse(status=404)
     answer = HttpResponse(_picture(scene, point), content_type="image/png")

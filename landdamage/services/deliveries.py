@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet
+from django.db.models.fields.json import KT
 
 from landdamage.interchange.write import ENCODINGS, FORMATS, GRIDS, write_vectors
 from landdamage.models import ChangePiece, Delivery, Edition
@@ -64,9 +65,15 @@ def delivery_request(
 
 
 def deliveries_visible(user: User) -> QuerySet[Delivery]:
-    """Deliveries of the editions a person may see."""
+    """Deliveries of the editions a person may see, without files of a draft that has been sealed or reopened since.
+
+    What was made of a draft may hold other numbers than the edition that came of it.
+    """
     editions = editions_visible(user).values("pk")
-    return Delivery.objects.filter(edition__in=editions).select_related("edition__region", "job", "created_by")
+    found = Delivery.objects.filter(edition__in=editions).select_related("edition__region", "job", "created_by")
+    return found.annotate(made_of=KT("options__content_sha256")).filter(
+        Q(sha256="") | Q(made_of=F("edition__content_sha256"))
+    )
 
 
 def delivery_file(*, delivery: Delivery, user: User) -> Path:
@@ -164,4 +171,9 @@ def deliver_run(context: JobContext) -> None:
     context.progress("keep", 0.97)
     stored = files().put(path)
     with context.publish():
-        Delivery.objects.filter(pk=delivery.pk).update(file_name=name, sha256=stored.sha256, bytes=stored.bytes)
+        Delivery.objects.filter(pk=delivery.pk).update(
+            file_name=name,
+            sha256=stored.sha256,
+            bytes=stored.bytes,
+            options=options | {"content_sha256": delivery.edition.content_sha256},
+        )

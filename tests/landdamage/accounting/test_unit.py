@@ -173,6 +173,15 @@ def test_pieces_say_what_is_to_be_decided() -> None:
     assert made.pieces["piece"].tolist() == [0, 1, 2]
 
 
+def test_released_ground_names_the_patch_that_lies_there_instead() -> None:
+    """Who drew it has made the change as much as who draws a pit: another person decides it."""
+    book = first_book([(State.OPEN_PIT, PIT)])
+    released = year_on(
+        book, [(State.OPEN_PIT, shapely.box(300, 300, 700, 500)), (State.OTHER, shapely.box(300, 500, 700, 700))]
+    )
+    assert released.pieces[["kind", "patches"]].to_numpy().tolist() == [["released", (1,)]]
+
+
 def test_vegetation_on_released_ground_is_counted_in_observed_years() -> None:
     book = first_book([(State.OPEN_PIT, PIT)])
     for observed, label, years in [

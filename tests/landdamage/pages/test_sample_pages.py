@@ -10,8 +10,9 @@ from django.contrib.gis.geos import MultiPolygon
 from django.urls import reverse
 from PIL import Image
 
-from landdamage.models import ChangeCell, Edition
+from landdamage.models import ChangeCell, Edition, Scene
 from landdamage.services import sampling
+from minegis.registry.models import Region
 
 pytestmark = pytest.mark.django_db
 
@@ -77,3 +78,14 @@ def test_who_may_not_label_is_refused(edition: Edition, person: Any, client_for:
     sample = sampling.sample_draw(edition=edition, user=person("analyst"), total=60)
     assert client_for(person("manager")).get(reverse("sample-label", args=[sample.pk])).status_code == 403
     assert client_for(person("uploader")).get(reverse("sample-label", args=[sample.pk])).status_code == 404
+
+
+def test_an_image_of_another_region_is_not_shown(
+    edition: Edition, interpreted: Any, person: Any, client_for: Any
+) -> None:
+    labeller = client_for(person("interpreter"))
+    point = sampling.sample_draw(edition=edition, user=person("analyst"), total=60).points.first()
+    assert labeller.get(reverse("sample-chip", args=[point.pk, "now"])).status_code == 200
+    elsewhere = Region.objects.create(code="469000", name_zh="他处", level="county", geom=interpreted.scene.region.geom)
+    Scene.objects.filter(pk=interpreted.scene.pk).update(region=elsewhere)
+    assert labeller.get(reverse("sample-chip", args=[point.pk, "now"])).status_code == 404

@@ -7,10 +7,10 @@ import openpyxl
 import pytest
 from django.core.management import CommandError, call_command
 
-from landdamage.models import Delivery
+from landdamage.models import Delivery, Edition
 from landdamage.reports.tables import build
 from landdamage.selectors.editions import edition_data
-from landdamage.services.deliveries import delivery_file, delivery_request
+from landdamage.services.deliveries import deliveries_visible, delivery_file, delivery_request
 from landdamage.services.files import files
 from minegis.errors import ForbiddenError, MineGISError
 from minegis.jobs.models import Job
@@ -88,6 +88,19 @@ def test_what_a_reviewer_may_know_stays_among_those_who_may_know_it(small_books)
     assert delivery_file(delivery=made, user=books.manager).is_file()
     with pytest.raises(ForbiddenError):
         delivery_file(delivery=made, user=books.interpreter)
+
+
+def test_what_was_made_of_a_draft_is_not_handed_out_as_the_edition_it_became(small_books):
+    books = small_books
+    made = delivery_request(edition=books.draft, user=books.reviewer, kind="vectors")
+    _work_off()
+    assert deliveries_visible(books.analyst).filter(pk=made.pk).exists()
+    Edition.objects.filter(pk=books.draft.pk).update(content_sha256="a" * 64)  # as freezing does
+    assert not deliveries_visible(books.analyst).filter(pk=made.pk).exists()
+    again = delivery_request(edition=books.draft, user=books.reviewer, kind="vectors")
+    assert deliveries_visible(books.analyst).filter(pk=again.pk).exists()  # waiting
+    _work_off()
+    assert deliveries_visible(books.analyst).filter(pk=again.pk).exists()
 
 
 @pytest.mark.parametrize("role", ["interpreter", "viewer"])
