@@ -253,10 +253,11 @@ def _bias(data: EditionData, add: Any, language: Language) -> None:
         ("false_released", "待核与治理中的估计伪变化", "False change within released, estimated"),
     ):
         if f"{key}_m2" in bias:
-            value = f"{area(_cm2(bias, f'{key}_m2')).text} ± {area(_cm2(bias, f'{key}_half_m2')).text} hm²"
+            value = f"{_measured(bias[f'{key}_m2'])} ± {_measured(bias[f'{key}_half_m2'])} hm²"
             controls = pick((f"检核图斑 {bias['controls']} 个", f"{bias['controls']} control polygons"), language)
             add(group, (zh, en), value, controls, f"bias.{key}")
 
 
-def _cm2(bias: dict[str, Any], key: str) -> int:
-    return round(float(bias[key]) * 10_000)
+def _measured(m2: float | None) -> str:
+    """An estimate in hm²; a dash where no control polygon, or for an interval only one, measured it."""
+    return NOTHING if m2 is None else area(round(m2 * 10_000)).text

@@ -159,6 +159,14 @@ def test_quality_tells_thresholds_accuracy_and_bias():
     assert told["bias.false_new"] == ("1.23 ± 0.40 hm²", "24 control polygons")
 
 
+def test_a_bias_that_nothing_measured_is_a_dash():
+    bias = {"controls": 0} | dict.fromkeys(
+        ("false_new_m2", "false_new_half_m2", "false_released_m2", "false_released_half_m2")
+    )
+    table = build(worked_example(results={"mixed_sensor": ["satellite"], "bias": bias}), "en")["T9"]
+    assert table.cell(table.row("bias.false_new"), "value").text == "— ± — hm²"
+
+
 def test_new_damage_after_a_gap_is_noted():
     data = worked_example()
     assert not any("间隔" in note for note in build(data)["T1"].notes)
