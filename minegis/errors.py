@@ -749,10 +749,15 @@ def _table() -> dict[str, Entry]:
         "E-EDI-20": e(422, "该年份已有版本，不能导入期初台账", "The year already has an edition; no opening book fits"),
         "E-EDI-21": e(422, "须说明理由", "A reason is needed"),
         "E-EDI-22": e(422, "几何图形无效：{value}", "The outline is not valid: {value}"),
+        "E-EDI-24": e(
+            422,
+            "终止日期({value})早于调查日期",
+            "It would end ({value}) before it was surveyed",
+        ),
         "E-EDI-23": e(
             409,
-            "比较了不同传感器的影像，但没有控制图斑可估计偏差，须管理负责人签认",
-            "Unlike sensors were compared and no control polygon measured the bias: the manager must sign for it",
+            "比较了不同传感器的影像，但控制图斑不足，无法估计偏差，须管理负责人签认",
+            "Unlike sensors were compared and too few control polygons measured the bias: the manager must sign for it",
             "请补充控制图斑后重新核算，或签认后发布",
             "Add control polygons and compute again, or publish with the signature",
         ),

@@ -295,6 +295,14 @@ class ReviewSerializer(serializers.Serializer[Any]):
     lock = serializers.IntegerField()
 
 
+class EndSerializer(serializers.Serializer[Any]):
+    """The day accepted subsidence ended, and why one knows."""
+
+    ended_on = serializers.DateField()
+    note = serializers.CharField()
+    lock = serializers.IntegerField()
+
+
 class RevisionSerializer(serializers.Serializer[Any]):
     """The revision of the row that the caller saw."""
 
@@ -343,6 +351,14 @@ class SubsidenceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         given = ReviewSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         return self._done(subsidence.subsidence_review, **given.validated_data)
+
+    @extend_schema(request=EndSerializer, responses=SubsidenceSerializer)
+    @action(detail=True, methods=["post"])
+    def end(self, request: Request, pk: str | None = None) -> Response:
+        """Say that accepted subsidence is over."""
+        given = EndSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        return self._done(subsidence.subsidence_end, **given.validated_data)
 
     @extend_schema(request=RevisionSerializer, responses={204: None})
     @action(detail=True, methods=["post"])

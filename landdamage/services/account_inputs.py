@@ -78,7 +78,7 @@ def prepare(edition: Edition, folder: Path) -> dict[str, Any]:
         "params": found.rules.as_dict(),
         "mixed_sensor": list(found.mixed),
         "inputs": _snapshot(edition, found),
-        "mines": [_mine(mine) for mine in found.mines],
+        "mines": [_mine(mine) for mine in (*found.mines, *_left(found, exits))],
         "regions": [
             {
                 "key": region.pk,
@@ -103,6 +103,12 @@ def _outlines(found: Gathered, territories: Sequence[Territory]) -> gpd.GeoDataF
     rows += [("region", region.code, shape_of(region.geom)) for region in found.regions]
     frame = pd.DataFrame(rows, columns=["what", "code", "geometry"])
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=SRID)
+
+
+def _left(found: Gathered, exits: gpd.GeoDataFrame) -> list[Mine]:
+    """Mines that have no ground any more, but whose ground left the monitored area this year."""
+    gone = set(exits["mine"]) - {str(mine.pk) for mine in found.mines} - {""}
+    return list(Mine.objects.filter(pk__in=gone).select_related("region").order_by("code"))
 
 
 def read_exits(folder: Path) -> gpd.GeoDataFrame | None:

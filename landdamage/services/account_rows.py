@@ -85,7 +85,7 @@ def gather(edition: Edition) -> Gathered:
             one["satellite"],
         )
         for one in (below.inputs.get("scenes", []) if below else [])
-        if one["acquired_on"] and one["gsd_m"]
+        if below and one["year"] == below.year and one["acquired_on"] and one["gsd_m"]
     ]
     gsd_before = below.params.get("gsd_now") if below else None
     gsd_now = max((view.gsd_m for view in views), default=gsd_before or 0.0)

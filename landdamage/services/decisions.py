@@ -123,7 +123,7 @@ def decide_many(
     )
     if decision == Flow.RESTORED and restoration is not None:
         _record(pieces, restoration)
-    _write(_settled(pieces, decision))
+    _write(_settled(row, pieces, decision))
     return len(pieces)
 
 
@@ -142,7 +142,7 @@ def preview(edition: Edition, pieces: Collection[int], decision: str) -> Preview
     _fits(rows, decision)
     before = edition_sums(edition)
     cells = _cells(rows)
-    was, will = (kind_sums(statement(numbered(table))) for table in (cells, _settled(rows, decision)))
+    was, will = (kind_sums(statement(numbered(table))) for table in (cells, _settled(edition, rows, decision)))
     after = {
         kind: {name: value - was[kind][name] + will[kind][name] for name, value in sums.items()}
         for kind, sums in before.items()
@@ -205,25 +205,28 @@ def _record(pieces: Sequence[ChangePiece], facts: RestorationFacts) -> None:
     )
 
 
-_COLUMNS = ["cell_id", "piece", "area_cm2", "prev_state", "obs_state", "new_state", "flow", "redamaged"]
+_COLUMNS = [
+    "cell_id", "piece", "area_cm2", "prev_state", "obs_state", "new_state", "flow", "redamaged", "vegetated_years",
+]  # fmt: skip
 
 
 def _cells(pieces: Sequence[ChangePiece]) -> pd.DataFrame:
     """The cells of some pieces as the tables of the books have them (codes as text)."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT cell_id, piece_id, area_cm2, prev_state, obs_state, new_state, flow, redamaged "
+            "SELECT cell_id, piece_id, area_cm2, prev_state, obs_state, new_state, flow, redamaged, vegetated_years "
             "FROM landdamage_changecell WHERE piece_id = ANY(%s) ORDER BY cell_id",
             [[piece.pk for piece in pieces]],
         )
         return pd.DataFrame(cursor.fetchall(), columns=_COLUMNS)
 
 
-def _settled(pieces: Sequence[ChangePiece], decision: str) -> pd.DataFrame:
+def _settled(edition: Edition, pieces: Sequence[ChangePiece], decision: str) -> pd.DataFrame:
     """The same cells after the decision, settled by the one ledger."""
     cells = _cells(pieces)
     chosen = {piece.pk: Flow(decision) for piece in pieces} if decision else {}
-    return codes(settle(numbered(cells).assign(filtered=False), chosen))
+    after = int(edition.params.get("auto_restore_after", 0))
+    return codes(settle(numbered(cells).assign(filtered=False), chosen, auto_restore_after=after))
 
 
 def _write(cells: pd.DataFrame) -> None:

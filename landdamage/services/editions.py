@@ -68,7 +68,7 @@ def edition_draft(
         raise MineGISError("E-EDI-11")
     if based_on is None:
         based_on = books_below(region, year).first()
-    elif based_on.region_id != region.pk or based_on.year >= year or based_on.state == State.DRAFT:
+    elif not books_below(region, year).filter(pk=based_on.pk).exists():
         raise MineGISError("E-EDI-18", state=based_on.state)
     area = MonitoredArea.objects.filter(region=region).order_by("-version").first()
     return Edition.objects.create(
@@ -254,11 +254,12 @@ def edition_withdraw(*, edition: Edition, user: User, lock: int, reason: str) ->
 def bias_share(edition: Edition) -> float | None:
     """The estimated false part of the reported new area; None unless unlike sensors were compared.
 
-    Infinite where nothing measured it: no control polygon, or no new area to set it against.
+    Infinite where it was not measured: too few control polygons, or no new area to set it against.
     """
     if not edition.results.get("mixed_sensor"):
         return None
-    false = (edition.results.get("bias") or {}).get("false_new_m2")
+    bias = edition.results.get("bias") or {}
+    false = bias.get("false_new_m2") if bias.get("enough_controls") else None
     new = sum(sums["new"] for sums in edition_sums(edition).values())
     if false is None:
         return math.inf

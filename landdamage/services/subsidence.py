@@ -161,6 +161,29 @@ def subsidence_review(*, subsidence: Subsidence, verdict: str, user: User, lock:
 
 
 @transaction.atomic
+def subsidence_end(*, subsidence: Subsidence, ended_on: date, user: User, lock: int, note: str) -> Subsidence:
+    """Say that accepted subsidence is over: from the year of that day on it counts no more, and can be released.
+
+    Raises:
+        ForbiddenError: the user may not review here.
+        ConflictError: somebody changed it meanwhile.
+        MineGISError: E-EDI-05 the user drew it, E-EDI-19 not accepted, E-EDI-21 no note, E-EDI-24 it ends before it
+            was surveyed.
+    """
+    row = _locked(subsidence, lock)
+    require(user, Action.ACCEPT_SUBSIDENCE, row.region)
+    _expect(row, (State.ACCEPTED,))
+    if row.author_id == user.pk:
+        raise MineGISError("E-EDI-05")
+    if not note.strip():
+        raise MineGISError("E-EDI-21")
+    if ended_on < row.surveyed_on:
+        raise MineGISError("E-EDI-24", value=ended_on.isoformat())
+    row.ended_on, row.reviewer, row.review_note = ended_on, user, note
+    return _saved(row)
+
+
+@transaction.atomic
 def subsidence_delete(*, subsidence: Subsidence, user: User, lock: int) -> None:
     """Remove a draft of one's own; what was reviewed stays.
 

@@ -9,7 +9,9 @@ from django.db import IntegrityError, connection, transaction
 
 pytestmark = pytest.mark.django_db
 
-CELL_COLUMNS = "edition_id, geom, area_cm2, prev_state, obs_state, new_state, flow, redamaged, outside_licence"
+CELL_COLUMNS = (
+    "edition_id, geom, area_cm2, prev_state, obs_state, new_state, flow, redamaged, outside_licence, vegetated_years"
+)
 ATTACKS = {
     "change a cell": "UPDATE landdamage_changecell SET area_cm2 = area_cm2 + 1 WHERE edition_id = %s",
     "remove a cell": "DELETE FROM landdamage_changecell WHERE edition_id = %s",

@@ -214,6 +214,11 @@ def test_subsidence_is_reviewed_by_other_eyes(
     assert silent.json()["code"] == "E-EDI-21"
     done = reviewer.post(f"{where}review/", {"verdict": "accepted", "lock": 3}, format="json").json()
     assert (done["state"], done["reviewer"]) == ("accepted", people["reviewer"].username)
+    over = {"ended_on": "2022-01-01", "note": "已回填", "lock": 4}
+    assert reviewer.post(f"{where}end/", over, format="json").json()["code"] == "E-EDI-24"
+    assert author.post(f"{where}end/", over, format="json").status_code == 403
+    ended = reviewer.post(f"{where}end/", over | {"ended_on": "2024-05-01"}, format="json").json()
+    assert (ended["state"], ended["ended_on"]) == ("accepted", "2024-05-01")
     own = reviewer.post("/api/v1/subsidence/", body, format="json").json()
     own_where = f"/api/v1/subsidence/{own['subsidence_id']}/"
     reviewer.post(f"{own_where}submit/", {"lock": 1}, format="json")

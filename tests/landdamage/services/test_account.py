@@ -110,11 +110,17 @@ def test_imported_polygons_open_the_books(district: SimpleNamespace) -> None:
     opening = published(opening, district)
     assert edition_verify(opening) == opening.content_sha256
 
-    Mine.objects.filter(code=district.truth.mines[0].code).update(influence_zone=multi(district.truth.mines[0].licence))
+    left = Mine.objects.get(code=district.truth.mines[0].code)
+    Mine.objects.filter(pk=left.pk).update(influence_zone=None)  # a smaller mine takes its place
+    Mine.objects.create(
+        code="NEXT", name_zh="续矿", mineral_kind="metal", mining_method="open_pit", region=district.region,
+        boundary=left.boundary, influence_zone=left.boundary,
+    )  # fmt: skip
     following = computed(edition_draft(region=district.region, year=second, user=district.analyst), district.analyst)
     now = edition_sums(following)
     assert now["excavation"]["opening"] == sums["excavation"]["closing"]
-    assert following.cells.filter(flow="exit").exists()  # the zone of the first mine has shrunk
+    assert following.cells.filter(flow="exit", mine=left).exists()
+    assert {mine["code"] for mine in following.results["mines"]} == {"NEXT", left.code}  # what left was somebody's
 
 
 def test_command_accounts_decides_publishes_and_verifies(district: SimpleNamespace, capsys: Any) -> None:

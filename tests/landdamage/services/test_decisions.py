@@ -132,3 +132,14 @@ def test_evidence_is_kept_once_and_judged_by_content(small_books: SimpleNamespac
         evidence_add(region=region, file=io.BytesIO(PDF + bytes(30 * 2**20)), file_name="x.pdf", user=user)
     with pytest.raises(ForbiddenError):
         evidence_add(region=region, file=io.BytesIO(PDF), file_name="x.pdf", user=small_books.viewer)
+
+
+def test_taking_a_decision_back_gives_what_the_rules_say(small_books: SimpleNamespace) -> None:
+    draft, piece = small_books.draft, waiting(small_books, "released")
+    draft.params = {**draft.params, "auto_restore_after": 2}
+    draft.save(update_fields=["params"])
+    piece.cells.update(vegetated_years=2)
+    piece = decide(piece=piece, decision="pending", user=small_books.reviewer, lock=piece.lock)
+    assert piece.cells.get().flow == "pending"
+    piece = decide(piece=piece, decision="", user=small_books.reviewer, lock=piece.lock)
+    assert piece.cells.get().flow == "restored"

@@ -50,6 +50,9 @@ def test_a_frozen_edition_goes_back_until_another_stands_on_it(books: SimpleName
         edition_unfreeze(edition=edition, user=books.analyst, lock=edition.lock)
     with pytest.raises(MineGISError, match="E-EDI-18"):
         edition_draft(region=edition.region, year=2025, user=books.analyst, based_on=following)
+    withdrawn = edition_withdraw(edition=books.published, user=books.manager, lock=1, reason="错")
+    with pytest.raises(MineGISError, match="E-EDI-18"):
+        edition_draft(region=edition.region, year=2025, user=books.analyst, based_on=withdrawn)
 
 
 def test_a_book_prefers_the_published_version_below(books: SimpleNamespace) -> None:
@@ -75,15 +78,21 @@ def test_followers_of_a_withdrawn_edition_are_outdated(books: SimpleNamespace) -
 def test_a_large_or_unmeasured_bias_needs_the_managers_signature(
     books: SimpleNamespace, false_new_m2: float | None, code: str
 ) -> None:
-    edition = frozen(books, mixed_sensor=["gsd"], bias={"false_new_m2": false_new_m2})
+    edition = frozen(books, mixed_sensor=["gsd"], bias={"false_new_m2": false_new_m2, "enough_controls": True})
     with pytest.raises(MineGISError, match=code):
         edition_publish(edition=edition, user=books.manager, lock=edition.lock)
     edition = edition_publish(edition=edition, user=books.manager, lock=edition.lock, sign_bias=True)
     assert edition.signed_bias
 
 
+def test_too_few_controls_measure_nothing(books: SimpleNamespace) -> None:
+    edition = frozen(books, mixed_sensor=["gsd"], bias={"false_new_m2": 0.0, "enough_controls": False})
+    with pytest.raises(MineGISError, match="E-EDI-23"):
+        edition_publish(edition=edition, user=books.manager, lock=edition.lock)
+
+
 def test_a_small_bias_needs_none(books: SimpleNamespace) -> None:
-    edition = frozen(books, mixed_sensor=["season"], bias={"false_new_m2": 10.0})
+    edition = frozen(books, mixed_sensor=["season"], bias={"false_new_m2": 10.0, "enough_controls": True})
     assert not edition_publish(edition=edition, user=books.manager, lock=edition.lock, sign_bias=True).signed_bias
 
 
