@@ -243,7 +243,11 @@ def _map(
     lines = carto.to_grid(outlines, epsg)
     legend: list[tuple[Look, tuple[str, str]]] = []
 
+    frame = shapely.box(*window)
+
     def layer(shapes: gpd.GeoSeries, look: Look, name: tuple[str, str], zorder: float, *, merge: bool = True) -> None:
+        seen = shapes if merge else shapes.boundary  # of outlines only the line counts
+        shapes = shapes[seen.intersects(frame)]
         if not len(shapes):
             return
         one = [shapely.union_all(shapely.make_valid(shapes.to_numpy()))] if merge and large else list(shapes)

@@ -77,8 +77,7 @@ ul { break-inside: avoid; } li { margin-bottom: 1.6mm; }
 thead { display: table-header-group; }
 th { background: #1F4E5F; color: white; font-weight: 700; padding: 1.1mm .9mm; text-align: center;
   vertical-align: middle; border: .4pt solid white; }
-td { padding: .8mm .9mm; border-bottom: .3pt solid #D5DCE0; overflow-wrap: break-word; word-break: keep-all; }
-th { word-break: keep-all; }
+td { padding: .8mm .9mm; border-bottom: .3pt solid #D5DCE0; overflow-wrap: break-word; }
 td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; } .d { white-space: nowrap; }
 td.h { overflow-wrap: anywhere; }
 tr { break-inside: avoid; } tr.s td { background: #EEF4F6; font-weight: 700; }

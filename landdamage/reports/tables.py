@@ -59,6 +59,17 @@ def build(data: EditionData, language: Language = "zh") -> dict[str, Table]:
     }
 
 
+def _mines_per_region(data: EditionData, rows: pd.DataFrame) -> dict[str, int]:
+    """Mines by the region that holds most of their monitored ground; one without ground by its register entry."""
+    ground = rows.groupby(["mine_id", "region_code"])["monitored"].sum().sort_values(kind="stable")
+    home = {mine: region for mine, region in ground.index if mine}  # the largest comes last
+    numbers: dict[str, int] = {}
+    for mine in data.mines:
+        code = home.get(mine.mine_id, mine.region_code)
+        numbers[code] = numbers.get(code, 0) + 1
+    return numbers
+
+
 def _long_interval(data: EditionData) -> tuple[tuple[str, str], ...]:
     """A note on new damage whose ground was last seen before last year: it may be older than this year."""
     new = data.cells[data.cells["flow"] == Flow.NEW]
@@ -100,7 +111,7 @@ def by_region(data: EditionData, rows: pd.DataFrame, language: Language) -> Tabl
     values = [groups.get(code, nothing) for code in codes]
     whole = sums.total(rows)
     closed = balances(values)
-    mines = {code: sum(mine.region_code == code for mine in data.mines) for code in codes}
+    mines = _mines_per_region(data, rows)
     monitored = balances(values, keys=(), beside=(("monitored", "", ""),))
     made, incomplete = [], False
     for i, code in enumerate(codes):
@@ -108,7 +119,7 @@ def by_region(data: EditionData, rows: pd.DataFrame, language: Language) -> Tabl
         poor = bool(one["monitored"]) and one["observed"] < COMPLETE * one["monitored"]
         incomplete |= poor
         name = known.get(code, word("unassigned", language)) + (" ※" if poor else "")
-        cells = (text(code), text(name), count(mines[code]), monitored.rows[i][0])
+        cells = (text(code), text(name), count(mines.get(code, 0)), monitored.rows[i][0])
         covered = percent(one["observed"], one["monitored"])
         made.append(Row((*cells, covered, *closed.rows[i], *rates(one)), "part", code))
     cells = (text(""), text(word("total", language)), count(len(data.mines)), monitored.total[0])

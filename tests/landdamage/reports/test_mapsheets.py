@@ -41,6 +41,9 @@ def test_the_legend_names_what_is_there_and_always_unobserved_ground():
     whole = overview_sheet(data, "zh", MAKERS).elements["legend"]
     assert "尾矿库" in whole
     assert "新增损毁" in whole
+    assert "行政区界线" in whole
+    far = data.outlines[data.outlines["what"] != "region"]
+    assert "行政区界线" not in overview_sheet(dataclasses.replace(data, outlines=far), "zh", MAKERS).elements["legend"]
     quiet = data.cells[data.cells["new_state"].isin(["open_pit", "vegetation"]) & (data.cells["flow"] != "new")]
     few = overview_sheet(dataclasses.replace(data, cells=quiet), "zh", MAKERS).elements["legend"]
     assert "尾矿库" not in few

@@ -46,6 +46,13 @@ def test_the_worked_example_to_the_last_digit(tables):
     assert [c.text for c in shares([cm2(x) for x in ("18.62", "27.35", "4.04")])] == ["37.23", "54.69", "8.08"]
 
 
+def test_mines_count_where_most_of_their_ground_lies():
+    data = worked_example()
+    data = dataclasses.replace(data, mines=[dataclasses.replace(mine, region_code="650000") for mine in data.mines])
+    table = build(data)["T1"]
+    assert [table.cell(row, "mines").value for row in table.rows] == [1, 1, 2]
+
+
 def test_every_table_has_the_same_totals(tables):
     for key in ("opening", "new", "restored", "closing"):
         printed_totals = {tables[code].cell(tables[code].total, key).value for code in ("T1", "T2", "T3", "T4")}
