@@ -45,7 +45,7 @@ export class Charts {
       const element = document.getElementById(`chart-${data.id}`);
       if (!element) continue;
       const chart = echarts.init(element, null, { renderer: "svg", locale: language === "zh" ? "ZH" : "EN" });
-      chart.setOption(data.kind === "heat" ? heat(data) : bars(data));
+      chart.setOption(data.kind === "heat" ? heat(data, element.clientWidth > 480) : bars(data));
       if (data.keys.length) chart.on("click", (event) => this.click(data, event as { dataIndex: number; value?: unknown }));
       this.drawn.set(data.id, chart);
       this.resize.observe(element);
@@ -135,7 +135,8 @@ function bars(data: ChartData): echarts.EChartsCoreOption {
   };
 }
 
-function heat(data: ChartData): echarts.EChartsCoreOption {
+// On a phone the cells are too small for numbers: the tooltip and the table hold them.
+function heat(data: ChartData, numbers: boolean): echarts.EChartsCoreOption {
   const { base, axis, ink } = common(data);
   const cells = data.cells ?? [];
   const dark = token("--mg-panel"); // on the strong cells: white in the light theme, near black in the dark one
@@ -154,7 +155,7 @@ function heat(data: ChartData): echarts.EChartsCoreOption {
         data: cells.map((value) => ({ value, label: { color: value[2] > most * 0.45 ? dark : ink } })),
         itemStyle: { borderColor: token("--mg-panel"), borderWidth: 1 },
         label: {
-          show: true,
+          show: numbers,
           fontSize: 10.5,
           formatter: (point: { value: unknown }) => {
             const value = (point.value as number[])[2] ?? 0;

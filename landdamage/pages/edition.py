@@ -121,7 +121,7 @@ def edition(request: PageRequest, edition_id: UUID) -> HttpResponse:
     whole = not chosen.region and not chosen.mine
     sums = sums_of(found) if whole else edition_sums(found, **where)
     language = request_language()
-    tables = tables_of(request, found, chosen, language)
+    tables = tables_of(request, found, chosen, language) if chosen.tab != "account" else {}
     past = past_years(request, found, chosen, language)
     account = in_unit(account_table(found.year, sums, language), chosen.unit)
     figures = headline(sums, *ground(regions, mines, chosen))
@@ -146,7 +146,6 @@ def edition(request: PageRequest, edition_id: UUID) -> HttpResponse:
             "legend": legend(found),
             "hatched": [c for c in taxonomy.ALL_CLASSES if c.hatch != "none"],
             "unobserved": taxonomy.UNOBSERVED_COLOUR,
-            "outside": allowed(request.user, Action.READ_OUTSIDE_LICENCE, found.region),
             "edition_data": map_data(request, found, chosen) | {"charts": charts(found, chosen, account, past, tables)},
         },
     )

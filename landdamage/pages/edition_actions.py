@@ -95,7 +95,14 @@ def ask(request: PageRequest, edition_id: UUID, name: str) -> HttpResponse:
     edition, deed = _ask(request, edition_id, name)
     if deed not in actions(request, edition):
         raise MineGISError("E-EDI-01", state=edition.get_state_display())
-    context = {"edition": edition, "deed": deed, "facts": facts(edition, name), "text": explanation(edition, name)}
+    known = facts(edition, name)
+    context = {
+        "edition": edition,
+        "deed": deed,
+        "facts": known,
+        "blocked": any(fact.blocks for fact in known),
+        "text": explanation(edition, name),
+    }
     if name == "publish":
         context["bias"] = _too_biased(edition)
     return render(request, "landdamage/books/_deed.html", context)

@@ -23,7 +23,12 @@ from minegis.jobs.permissions import may_cancel, may_retry
 from minegis.templatetags.ui import spell
 
 PAGE_SIZE = 25
-KINDS = {"ingest": gettext_lazy("Check and prepare"), "interpret": gettext_lazy("Interpretation")}
+KINDS = {
+    "ingest": gettext_lazy("Check and prepare"),
+    "interpret": gettext_lazy("Interpretation"),
+    "account": gettext_lazy("Account of a year"),
+    "deliver": gettext_lazy("Report or vectors"),
+}
 STAGES = {
     "store": gettext_lazy("storing the original"),
     "check": gettext_lazy("checking"),
@@ -34,6 +39,13 @@ STAGES = {
     "network": gettext_lazy("classifying"),
     "polygons": gettext_lazy("tracing polygons"),
     "publish": gettext_lazy("saving the result"),
+    "prepare": gettext_lazy("collecting the inputs"),
+    "units": gettext_lazy("comparing mine by mine"),
+    "settle": gettext_lazy("settling the flows"),
+    "archive": gettext_lazy("keeping the inputs"),
+    "read": gettext_lazy("reading the edition"),
+    "vectors": gettext_lazy("writing vectors"),
+    "keep": gettext_lazy("keeping the file"),
 }
 LEAST_SHARE_FOR_ESTIMATE = 0.05  # earlier a guess of the time left only jumps about
 

@@ -143,3 +143,26 @@ def test_pages_of_the_books_fit_a_phone(
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0, path
     page.context.close()
+
+
+def test_sunken_ground_is_drawn_on_the_map(
+    books: SimpleNamespace, open_page: Callable[..., Page], sign_in: Callable[[Page, Any], None], web_server: Any
+) -> None:
+    page = open_page(web_server().url, language="en-GB")
+    sign_in(page, books.interpreter)
+    page.goto("/subsidence/")
+    page.click("#draw")
+    expect(page.locator(".geoman-draw-cursor")).to_be_attached()
+    box = page.locator("#subsidence-map").bounding_box()
+    assert box is not None
+    corners = [(0.3, 0.3), (0.6, 0.3), (0.6, 0.6), (0.3, 0.3)]
+    for x, y in corners:
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=3)
+        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    expect(page.locator("#dialog #surveyed-on")).to_be_visible()
+    expect(page.locator("#drawn-geometry")).to_have_value(re.compile('"Polygon"'))
+    page.fill("#surveyed-on", "2023-06-01")
+    page.click("#dialog button[type=submit]")
+    expect(page.locator("[data-subsidence]")).to_have_count(1)
+    expect(page.locator("path.subsidence.state-draft")).to_have_count(1)
+    page.context.close()
