@@ -45,6 +45,11 @@ STAGES = {
     "archive": gettext_lazy("keeping the inputs"),
     "read": gettext_lazy("reading the edition"),
     "vectors": gettext_lazy("writing vectors"),
+    "tables": gettext_lazy("closing the tables"),
+    "maps": gettext_lazy("drawing map sheets"),
+    "evidence": gettext_lazy("cutting evidence images"),
+    "report": gettext_lazy("writing the report"),
+    "pack": gettext_lazy("packing"),
     "keep": gettext_lazy("keeping the file"),
 }
 LEAST_SHARE_FOR_ESTIMATE = 0.05  # earlier a guess of the time left only jumps about

@@ -355,7 +355,8 @@ def test_files_are_asked_for_listed_and_given_to_those_who_may_have_them(
     assert "E-DEL-03" in _text(analyst.get(download), 409)
     assert client_for(make_user("analyst", regions.turpan)).get(download).status_code == 404
     stored = files().put(io.BytesIO(b"PK report"))
-    Delivery.objects.filter(pk=made.pk).update(sha256=stored.sha256, bytes=9, file_name="report.zip")
+    options = made.options | {"content_sha256": books.draft.content_sha256}
+    Delivery.objects.filter(pk=made.pk).update(sha256=stored.sha256, bytes=9, file_name="report.zip", options=options)
     assert download in _text(analyst.get(url("deliveries"), headers=EN))
     assert b"".join(analyst.get(download).streaming_content) == b"PK report"
 
