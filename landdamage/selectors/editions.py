@@ -87,7 +87,10 @@ def edition_data(
     if where:
         present = set(cells["mine_id"].dropna())
         mines = [facts for facts in mines if facts.mine_id in present]
-    sample = CheckSample.objects.filter(edition=edition).exclude(results={}).order_by("-created_at").first()
+    samples = CheckSample.objects.filter(edition=edition).exclude(results={})
+    if edition.computed_at:  # an older sample was drawn from other cells
+        samples = samples.filter(created_at__gt=edition.computed_at)
+    sample = samples.order_by("-created_at").first()
     return EditionData(
         edition=edition_facts(edition),
         cells=cells,

@@ -40,7 +40,7 @@ from landdamage.services.account_inputs import OUTLINES, prepare, read_exits
 from landdamage.services.booking import book, carry, codes, decisions_before, piece_hashes, stored
 from landdamage.services.editions import check_cells
 from landdamage.services.files import files
-from minegis import __version__
+from minegis import __version__, units
 from minegis.access.querysets import region_prefix
 from minegis.errors import MineGISError
 from minegis.jobs.runner import JobContext
@@ -48,6 +48,7 @@ from minegis.registry.models import SRID, Region
 
 UNITS_WORTH_HELP = 64  # below, the account is done before another worker has started
 MOST_HELPERS = 8  # messages to idle workers; a message that comes late finds nothing to do
+SAME_GROUND = 1e-4  # of the monitored ground
 ENOUGH_COVERAGE = 0.95  # of a region's monitored ground; below it the row is marked incomplete
 
 
@@ -56,7 +57,7 @@ def account_run(context: JobContext) -> None:
     edition = _edition(context.params["edition_id"])
     folder = context.workdir
     context.progress("prepare", 0.0)
-    plan = prepare(edition, folder)
+    plan = prepare(edition, folder, lambda share: context.progress("prepare", 0.05 * share))
     count = len(plan["units"])
     if count >= UNITS_WORTH_HELP:
         for _ in range(MOST_HELPERS):
@@ -77,6 +78,7 @@ def account_run(context: JobContext) -> None:
     bias = _bias(edition, settled, plan)
     cells = codes(settled)
     check_cells(edition, cells)
+    _covers(cells, plan)
     context.progress("archive", 0.9)
     kept = folder / "inputs.zip"
     archive([input_path(folder, number) for number in range(count)], kept)
@@ -212,6 +214,21 @@ def _computed_again(edition: Edition, folder: Path, booked: gpd.GeoDataFrame) ->
 
 def _edition(key: str) -> Edition:
     return Edition.objects.select_related("region", "area", "based_on", "job").get(pk=key)
+
+
+def _covers(cells: pd.DataFrame, plan: Mapping[str, Any]) -> None:
+    """I1 against the ground that was shared out: no gap and no ground twice.
+
+    Booked areas are measured once on the ellipsoid and territories in the plane of each year, so they agree to the
+    grid along their borders, not to the cm².
+
+    Raises:
+        MineGISError: E-ACC-01.
+    """
+    ground = sum(unit["ground_m2"] for unit in plan["units"]) * units.CM2_PER_M2
+    booked = int(cells["area_cm2"][cells["flow"] != Flow.EXIT.value].sum())
+    if abs(booked - ground) > SAME_GROUND * ground:
+        raise MineGISError("E-ACC-01", identity="I1", value=f"monitored: {booked} != {ground:.0f}")
 
 
 def _bias(edition: Edition, settled: gpd.GeoDataFrame, plan: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,17 @@ MARGIN = 0.001  # degrees round a territory when its inputs are chosen, about 10
 PITS = (State.OPEN_PIT, State.PIT_WATER)
 
 
-def prepare(edition: Edition, folder: Path) -> dict[str, Any]:
+def prepare(edition: Edition, folder: Path, progress: Callable[[float], None] = lambda share: None) -> dict[str, Any]:
     """Write the input of every unit, the exits and the plan; a plan that is there already is taken as it is.
 
+    Args:
+        edition: the draft.
+        folder: of the job.
+        progress: called with the share done, 0-1; what it raises ends the work.
+
     Returns:
-        The plan: ``units`` (mine, region, scenes of each), and what ``Edition`` keeps: params, inputs, mines, regions.
+        The plan: ``units`` (mine, region, scenes and plane area of each), and what ``Edition`` keeps: params, inputs,
+        mines, regions.
 
     Raises:
         MineGISError: E-EDI-13, there is no monitored ground.
@@ -61,10 +67,10 @@ def prepare(edition: Edition, folder: Path) -> dict[str, Any]:
     save_table(folder / OUTLINES, _outlines(found, territories))
     shares, exits = split_opening(found.opening, territories)
     pits = geometries(found.opening.geometry[found.opening["state"].isin(PITS)])
-    chosen = [
-        _write_unit(folder, number, one, shares[one.key], pits, edition, found)
-        for number, one in enumerate(territories)
-    ]
+    chosen = []
+    for number, one in enumerate(territories):
+        progress(number / len(territories))
+        chosen.append(_write_unit(folder, number, one, shares[one.key], pits, edition, found))
     if edition.is_opening:  # polygons beyond the monitored area were never in any book
         exits = exits.iloc[:0]
     (folder / EXITS).unlink(missing_ok=True)
@@ -72,7 +78,7 @@ def prepare(edition: Edition, folder: Path) -> dict[str, Any]:
         exits.to_file(folder / EXITS, driver="GPKG")
     plan = {
         "units": [
-            {"mine": one.mine, "region": one.region, "scenes": scenes}
+            {"mine": one.mine, "region": one.region, "scenes": scenes, "ground_m2": one.geometry.area}
             for one, scenes in zip(territories, chosen, strict=True)
         ],
         "params": found.rules.as_dict(),
@@ -129,7 +135,7 @@ def _write_unit(
     """Write one input file; returns the scenes it names."""
     west, south, east, north = units.reproject(territory.geometry, ALBERS, SRID).bounds
     window = (west - MARGIN, south - MARGIN, east + MARGIN, north + MARGIN)
-    seen = [shapely.clip_by_rect(shapely.make_valid(view.seen), *window) for view in found.views]
+    seen = [shapely.clip_by_rect(view.seen, *window) for view in found.views]
     kept = [i for i, shape in enumerate(seen) if not shape.is_empty]
     place = {old: new for new, old in enumerate(kept)}
     patches = found.patches.iloc[np.sort(found.patches.sindex.query(shapely.box(*window)))]

@@ -72,7 +72,7 @@ def gather(edition: Edition) -> Gathered:
     ) if zones and not edition.is_opening else []  # fmt: skip
     runs = list(InterpretationRun.objects.filter(scene__in=scenes, is_current=True))
     views = [
-        SceneView(str(s.pk), s.acquired_on, s.gsd_m or 0.0, shape_of(_seen(s)), s.satellite)  # type: ignore[arg-type]
+        SceneView(str(s.pk), s.acquired_on, s.gsd_m or 0.0, shapely.make_valid(shape_of(_seen(s))), s.satellite)  # type: ignore[arg-type]
         for s in scenes
     ]
     below = edition.based_on
