@@ -119,6 +119,7 @@ def test_decide_freeze_and_publish(
         sign_in(page, user)
         page.click(".rail >> text=Accounts")
         page.click("#accounts-table tbody th a >> nth=0")
+        expect(page.locator("#chart-new svg")).to_be_visible()  # every script of the page has run
         page.click("text=Actions")
         page.click(f"#deed-{name}")
         expect(page.locator("#dialog .facts")).to_contain_text(f"{shown[1]} hm²")
