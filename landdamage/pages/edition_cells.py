@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 from uuid import UUID
 
@@ -29,7 +28,6 @@ from minegis.problems import request_language
 from minegis.registry.models import SRID
 
 MOST_CELLS = 4000  # of one view: the largest are the ones that matter there
-EQUATOR_M = 40_075_016.7
 TILE = 256
 
 # The class whose colour and hatch a state wears on the map; the others are drawn without fill.
@@ -93,10 +91,9 @@ def edition_cells(request: PageRequest, edition_id: UUID) -> HttpResponse:
     edition = visible_edition(request, edition_id)
     west, south, east, north = _bbox(request.GET.get("bbox", ""))
     zoom = _zoom(request.GET.get("zoom", ""))
-    pixel = EQUATOR_M / TILE / 2**zoom * math.cos(math.radians((south + north) / 2))
     found = (
         selection(edition, request.GET)
-        .filter(geom__bboverlaps=Polygon.from_bbox((west, south, east, north)), area_cm2__gte=int(pixel**2 * 2500))
+        .filter(geom__bboverlaps=Polygon.from_bbox((west, south, east, north)))
         .order_by("-area_cm2", "cell_id")
     )
     tolerance = Value(360 / TILE / 2**zoom / 3, output_field=FloatField())
