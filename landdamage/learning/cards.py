@@ -10,7 +10,7 @@ from landdamage.learning.metrics import Matrix, Scores
 from landdamage.learning.recipes import Recipe
 from landdamage.taxonomy import CLASSES, NETWORK_CLASS_COUNT
 
-VERSION = "0.2"
+VERSION = "0.3"
 
 
 def metrics_of(matrix: Matrix, regions: int) -> dict[str, Any]:
