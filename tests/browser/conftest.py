@@ -41,11 +41,11 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
+def open_page(chromium: Browser, web_server: Any) -> Iterator[Callable[..., Page]]:
     """``open_page(url, width=1440, height=900, language="zh-CN")``: a page cut off from all but one server.
 
     When the test ends, any request to somebody else, any error on the console (a broken content security policy is
-    one) and any uncaught exception fails it.
+    one) and any uncaught exception fails it. It depends on the server so that pages close before the server ends.
     """
     contexts: list[BrowserContext] = []
     strangers: list[str] = []
