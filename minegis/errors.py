@@ -601,6 +601,13 @@ def _table() -> dict[str, Entry]:
             "请判读下一个样本点",
             "Go on with the next point",
         ),
+        "E-SAM-06": e(
+            409,
+            "{value} 号样本点由您判读过，不能由您裁定",
+            "You labelled point {value}; somebody else must settle it",
+            "请由另一位人员裁定",
+            "Ask another person",
+        ),
         "E-SAM-05": e(
             409,
             "{value} 号样本点没有分歧，无需裁定",
@@ -753,6 +760,13 @@ def _table() -> dict[str, Entry]:
             422,
             "终止日期({value})早于调查日期",
             "It would end ({value}) before it was surveyed",
+        ),
+        "E-EDI-25": e(
+            409,
+            "上级或下级行政区 {value} 已有台账，同一地块只能记入一本台账",
+            "{value}, a region above or below, keeps books; ground belongs to one book only",
+            "请在该行政区的台账中按本行政区筛选",
+            "Use that region's books and filter by this one",
         ),
         "E-EDI-23": e(
             409,

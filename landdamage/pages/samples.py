@@ -121,7 +121,8 @@ def label(request: PageRequest, sample_id: UUID) -> HttpResponse:
     if asked.isdecimal():
         point = get_object_or_404(sample.points, number=int(asked))
     else:
-        point = todo.first() or (disputed.first() if _settles(request, sample) else None)
+        others = disputed.exclude(Q(first_by=request.user) | Q(second_by=request.user))
+        point = todo.first() or (others.first() if _settles(request, sample) else None)
     total = sample.points.count()
     done = sample.points.filter(Q(first_by=request.user) | Q(second_by=request.user)).count()
     return render(

@@ -23,6 +23,7 @@ from landdamage.services.files import files
 from minegis import units
 from minegis.access.models import User
 from minegis.access.permissions import Action, require
+from minegis.access.querysets import region_prefix
 from minegis.errors import ConflictError, MineGISError
 from minegis.jobs.services import job_submit
 from minegis.registry.models import Region
@@ -55,11 +56,12 @@ def edition_draft(
     Raises:
         ForbiddenError: the user may not build editions here.
         MineGISError: E-EDI-02 an edition of the year is open, E-EDI-11 no change note, E-EDI-18 the edition below is
-            neither frozen nor published, or not of an earlier year.
+            neither frozen nor published, or not of an earlier year, E-EDI-25 a region above or below keeps books.
     """
     if user is not None:
         require(user, Action.BUILD_EDITION, region)
     Region.objects.select_for_update().get(pk=region.pk)
+    _refuse_second_book(region)
     same_year = Edition.objects.filter(region=region, year=year)
     unfinished = same_year.filter(state__in=[State.DRAFT, State.FROZEN]).first()
     if unfinished is not None:
@@ -81,6 +83,15 @@ def edition_draft(
         params={"given": params or {}},
         created_by=user,
     )
+
+
+def _refuse_second_book(region: Region) -> None:
+    """Two books over the same ground would decide it twice, and every sum over both would count it twice."""
+    books = Edition.objects.exclude(state=State.WITHDRAWN).exclude(region__code=region.code)
+    for other in Region.objects.filter(pk__in=books.values("region")):
+        above, below = region_prefix(other.code), region_prefix(region.code)
+        if region.code.startswith(above) or other.code.startswith(below):
+            raise MineGISError("E-EDI-25", value=other.name)
 
 
 def books_below(region: Region, year: int) -> QuerySet[Edition]:

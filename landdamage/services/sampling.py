@@ -106,7 +106,7 @@ def point_settle(*, point: CheckPoint, user: User, label: str) -> CheckPoint:
     Raises:
         ForbiddenError: the user may not plan samples in the region.
         MineGISError: E-SAM-03 no such label.
-        MineGISError: E-SAM-05 the point has not been labelled twice, or both agree.
+        MineGISError: E-SAM-05 the point has not been labelled twice, or both agree, E-SAM-06 the user is one of them.
     """
     require(user, Action.PLAN_SAMPLE, point.sample.edition.region)
     if label not in (*LABELS, UNSURE):
@@ -114,6 +114,8 @@ def point_settle(*, point: CheckPoint, user: User, label: str) -> CheckPoint:
     point = CheckPoint.objects.select_for_update().get(pk=point.pk)
     if not point.first_label or not point.second_label or point.first_label == point.second_label:
         raise MineGISError("E-SAM-05", value=point.number)
+    if user.pk in (point.first_by_id, point.second_by_id):
+        raise MineGISError("E-SAM-06", value=point.number)
     point.agreed_label, point.agreed_by = label, user
     point.save()
     measure(point.sample)

@@ -142,3 +142,11 @@ def test_a_discarded_draft_leaves_nothing_behind(small_books: SimpleNamespace) -
     edition_discard(edition=small_books.draft, user=small_books.analyst, lock=1)
     assert set(ChangeCell.objects.values_list("edition", flat=True)) == {small_books.published.pk}
     assert not ChangePiece.objects.exists()
+
+
+def test_ground_belongs_to_one_book_only(books: SimpleNamespace) -> None:
+    """Books of a county beside those of its prefecture would count the same ground twice."""
+    for region in (books.regions.fukang, books.regions.xinjiang):
+        with pytest.raises(MineGISError, match="E-EDI-25"):
+            edition_draft(region=region, year=2024, user=None)
+    assert edition_draft(region=books.regions.turpan, year=2024, user=None).version == 1

@@ -122,6 +122,15 @@ def test_who_may(edition, make_user, client_for, role, verb, path, status):
         assert answer.json()["strata"]
 
 
+def test_nobody_settles_their_own_dispute(edition, make_user):
+    reviewer, other = make_user("reviewer", edition.region), make_user("interpreter", edition.region)
+    point = sampling.sample_draw(edition=edition, user=reviewer, total=60).points.first()
+    sampling.point_label(point=point, user=reviewer, label="none>exc")
+    sampling.point_label(point=point, user=other, label="none>none")
+    with pytest.raises(MineGISError, match="E-SAM-06"):
+        sampling.point_settle(point=point, user=reviewer, label="none>exc")
+
+
 def test_a_foreign_region_sees_no_sample(edition, make_user, client_for, regions):
     sample = sampling.sample_draw(edition=edition, user=make_user("analyst", edition.region), total=60)
     stranger = client_for(make_user("reviewer", regions.turpan))
