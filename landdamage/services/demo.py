@@ -23,7 +23,7 @@ from tusclient.client import TusClient
 
 from landdamage import selectors, taxonomy
 from landdamage.interpretation.water import propose_water_origin
-from landdamage.models import Scene
+from landdamage.models import ObservationMask, Scene
 from landdamage.simulation.district import District
 from minegis import units
 from minegis.access.models import Membership, Role, User
@@ -160,10 +160,12 @@ def _sha256(path: Path) -> str:
 
 
 def observed(folder: Path, scene: Scene, crs: Any) -> shapely.Geometry:
-    """The ground a simulated scene shows: inside its footprint, outside clouds and their shadows."""
-    assert scene.footprint is not None  # an interpreted scene has one
+    """The ground to compare: shown by the simulated scene, and observed by the mask that the product found for it."""
+    mask = ObservationMask.objects.filter(scene=scene).first()
+    seen = scene.footprint if mask is None else mask.geom
+    assert seen is not None  # an interpreted scene has a footprint
     pieces = gpd.read_file(folder / f"observed_{scene.year}.gpkg").to_crs(crs)
-    footprint = units.reproject(shapely.from_wkb(bytes(scene.footprint.wkb)), SRID, crs)
+    footprint = units.reproject(shapely.from_wkb(bytes(seen.wkb)), SRID, crs)
     shown = shapely.make_valid(shapely.union_all(pieces.geometry.to_numpy())) & shapely.make_valid(footprint)
     areas = [part for part in shapely.get_parts(shown) if part.geom_type == "Polygon"]
     return shapely.MultiPolygon(areas)

@@ -81,7 +81,7 @@ class Command(BaseCommand):
 
     def _table(self, folder: Any, keys: list[Any]) -> None:
         """True and found area per class, damage kind and year, hm²."""
-        self.stdout.write("\narea on ground that neither cloud nor shadow hides")
+        self.stdout.write("\narea on ground that neither cloud nor shadow hides, nor the mask takes for hidden")
         self.stdout.write(f"{'year':<6}{'class / damage kind':<22}{'true hm²':>12}{'found hm²':>12}{'difference':>12}")
         for scene in Scene.objects.filter(pk__in=keys).order_by("acquired_on"):
             for row in demo.compare(folder, scene):
