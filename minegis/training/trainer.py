@@ -96,7 +96,8 @@ class Trainer:
         )
         self.step = 0
         self.elapsed = 0.0
-        self.rewinds = 0
+        self.rewinds = 0  # since the run last got further than ever
+        self.furthest = 0
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -109,8 +110,8 @@ class Trainer:
         """Train to the end of the plan (from ``resume``'s step, if it was called).
 
         Raises:
-            FloatingPointError: loss or gradient was not finite more often than rewinding to the last state can explain
-                by a passing fault of half-precision kernels.
+            FloatingPointError: loss or gradient was not finite again and again while the run got no further, which a
+                passing fault of half-precision kernels does not explain.
         """
         keep_freed_memory()
         self.model.train()
@@ -132,6 +133,8 @@ class Trainer:
                     ahead = loader.submit(self.batch_at, self.step, self.progress)
                     continue
                 self.step += 1
+                if self.step > self.furthest:
+                    self.furthest, self.rewinds = self.step, 0
                 now = time.monotonic()
                 self.elapsed += now - began
                 bar.update()

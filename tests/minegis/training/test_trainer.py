@@ -111,6 +111,21 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
         run.run()
 
 
+def test_faults_that_pass_do_not_stop_a_run_that_gets_on(tmp_path: Path) -> None:
+    run = trainer(tmp_path, steps=12)
+    exact, failed = run.loss, set()
+
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        if run.step % 2 and run.step not in failed:  # six steps fail once each
+            failed.add(run.step)
+            return outputs.sum() * float("nan")
+        return exact(outputs, targets)
+
+    run.loss = loss
+    run.run()
+    assert (run.step, len(failed)) == (12, 6)
+
+
 def test_bfloat16_autocast_gives_the_loss_float32(tmp_path: Path) -> None:
     seen = []
     run = trainer(tmp_path, steps=1, bf16=True)
