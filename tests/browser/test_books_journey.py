@@ -74,6 +74,7 @@ def test_decide_freeze_and_publish(
 
     # A reason is asked where one is needed.
     expect(page.locator(f"#piece [data-piece='{first}'] [data-key=r]")).to_be_visible()
+    page.wait_for_load_state("networkidle")  # the undone change is loaded once more, which replaces its buttons
     page.keyboard.press("r")
     expect(page.locator("#dialog #reason")).to_be_focused()
     page.keyboard.press("Escape")
