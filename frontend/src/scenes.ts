@@ -60,10 +60,12 @@ if (drop) {
   const take = (files: FileList | null | undefined) => {
     for (const file of files ?? []) add(file);
   };
-  input.addEventListener("change", () => {
+  const chosen = () => {
     take(input.files);
     input.value = "";
-  });
+  };
+  input.addEventListener("change", chosen);
+  chosen(); // files chosen while this script was still on its way
   for (const kind of ["dragenter", "dragover"]) {
     drop.addEventListener(kind, (event) => {
       event.preventDefault();

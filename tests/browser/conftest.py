@@ -93,6 +93,7 @@ def sign_in() -> Callable[[Page, Any], None]:
         page.fill("#id_password", PASSWORD)
         page.press("#id_password", "Enter")
         page.wait_for_selector(".rail")
+        page.wait_for_load_state()  # its scripts have run
 
     return do
 

@@ -17,6 +17,7 @@ from rasterio.transform import from_bounds
 from landdamage.selectors.editions import edition_sums
 from minegis import units
 from tests.fixtures.books import SOUTH, STEP, WEST
+from tests.fixtures.browsing import follow
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -54,7 +55,7 @@ def test_decide_freeze_and_publish(
     sign_in(page, books.reviewer)
 
     # One change by one key: the list moves on, and Ctrl-Z brings it back.
-    page.click(".rail >> text=Review")
+    follow(page.locator(".rail >> text=Review"))
     expect(page.locator("#queue li")).to_have_count(2)
     expect(page.locator("#piece img")).to_have_count(2)
     for image in page.locator("#piece img").all():
@@ -92,7 +93,7 @@ def test_decide_freeze_and_publish(
     assert units.to_hm2(_new(books)) == shown[1]
 
     # The edition shows it; a figure opens the ground behind it on the map.
-    page.click(".bar .crumb")
+    follow(page.locator(".bar .crumb"))
     expect(page.locator("#figure-new")).to_contain_text(str(shown[1]))
     expect(page.locator("#chart-new svg")).to_be_visible()
     everything = page.locator("path.cell").count()
@@ -118,9 +119,8 @@ def test_decide_freeze_and_publish(
     for user, name, state in ((books.analyst, "freeze", "Frozen"), (books.manager, "publish", "Published")):
         page = open_page(server.url, language="en-GB")
         sign_in(page, user)
-        page.click(".rail >> text=Accounts")
-        page.click("#accounts-table tbody th a >> nth=0")
-        expect(page.locator("#chart-new svg")).to_be_visible()  # every script of the page has run
+        follow(page.locator(".rail >> text=Accounts"))
+        follow(page.locator("#accounts-table tbody th a >> nth=0"))
         page.click("text=Actions")
         page.click(f"#deed-{name}")
         expect(page.locator("#dialog .facts")).to_contain_text(f"{shown[1]} hm²")

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from minegis import units
+from tests.fixtures.browsing import follow
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -39,14 +40,14 @@ def test_upload_watch_look_and_switch_language(
     expect(page.locator(".empty-state h2")).to_have_text("还没有解译结果")
 
     # Upload and watch it finish; the table follows by itself.
-    page.click(".rail >> text=影像")
+    follow(page.locator(".rail >> text=影像"))
     page.set_input_files("#drop input[type=file]", small_scene)
     row = page.locator("#scenes-table tbody tr", has_text=small_scene.name)
     expect(row).to_have_count(1)
     expect(row.locator(".state-good", has_text="已完成")).to_have_count(1, timeout=240_000)
 
     # The result on the map, the areas beside it.
-    row.locator("th a").click()
+    follow(row.locator("th a"))
     expect(page.locator("path.patch").first).to_be_attached()
     scene = Scene.objects.get()
     run = scene.runs.get(is_current=True)
@@ -82,17 +83,17 @@ def test_upload_watch_look_and_switch_language(
     assert page.locator(".leaflet-result-pane").evaluate("pane => pane.style.clipPath") != before != ""
 
     # The other language, at the same place and in the same view.
-    page.click("text=EN")
+    follow(page.locator("text=EN"))
     expect(page.locator(".map-legend summary")).to_have_text("Legend")
     expect(page.locator("#swipe")).to_have_attribute("aria-pressed", "true")
     user.refresh_from_db()
     assert user.language == "en"
 
     # The year's numbers are those of the scene.
-    page.click(".rail >> text=Overview")
+    follow(page.locator(".rail >> text=Overview"))
     damage = units.to_hm2(sum(selectors.run_kinds(run).get(kind, 0) for kind in selectors.DAMAGE_ORDER))
     expect(page.locator("#damage")).to_contain_text(f"{damage:,}")
     expect(page.locator("#classes tbody tr")).to_have_count(7)
 
-    page.click(".rail >> text=Jobs")
+    follow(page.locator(".rail >> text=Jobs"))
     expect(page.locator("#jobs-table .state-good")).to_have_count(2)

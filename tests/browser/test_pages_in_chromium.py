@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from pyproj import Transformer
 
+from tests.fixtures.browsing import follow
 from tests.fixtures.interpreted import EAST, NORTH
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -33,7 +34,7 @@ def test_no_page_scrolls_sideways_on_a_phone(
             page.goto(path)
             assert _overflow(page) == 0, (language, path)
             assert page.locator("html").get_attribute("lang") == language
-        page.locator("form[action='/language/'] button").click()
+        follow(page.locator("form[action='/language/'] button"))
 
 
 def _overflow(page: Page) -> int:
@@ -103,7 +104,7 @@ def test_a_fault_of_an_upload_is_told_with_its_remedy(
     page.set_input_files("#drop input[type=file]", fake)
     row = page.locator("#scenes-table tbody tr", has_text="notes.tif")
     expect(row).to_contain_text("E-FMT")
-    row.locator("th a").click()
+    follow(row.locator("th a"))
     expect(page.locator(".scene-side .finding .hint").first).not_to_be_empty()
 
 
