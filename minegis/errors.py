@@ -475,6 +475,33 @@ def _table() -> dict[str, Entry]:
             "请核对坐标系",
             "Check the coordinate system",
         ),
+        "E-VEC-19": e(
+            422,
+            "未说明本次成果的调查范围",
+            "What the delivery covers is not said",
+            "请选择：whole(全部监测范围均已调查，无图斑处按无损毁入账)、layer(仅所附范围图层内已调查)、"
+            "unknown(不清楚，无图斑处按从未观测处理)",
+            "Choose: whole (all monitored ground was surveyed; ground without a polygon is booked as undamaged), layer "
+            "(only the ground of a layer was), unknown (ground without a polygon counts as never observed)",
+        ),
+        "E-VEC-20": e(
+            422,
+            "调查范围不明：{value} hm² 无图斑的监测范围按从未观测入账，以后在该处发现的损毁记为“首次发现”，不计入新增",
+            "What was surveyed is unknown: {value} hm² of monitored ground without a polygon count as never observed; "
+            "damage found there later is booked as first seen, never as new",
+            "如该次调查覆盖全部监测范围，请选择 whole，或附上范围图层",
+            "If the survey covered the monitored ground choose whole, or add a layer of what it covered",
+            w,
+        ),
+        "E-VEC-21": e(
+            422,
+            "{value} hm² 已调查且无图斑的监测范围按无损毁入账，以后在该处发现的损毁记为“新增”",
+            "{value} hm² of surveyed ground without a polygon are booked as undamaged; damage found there later is "
+            "booked as new",
+            "如该次调查并未覆盖这些范围，请改选，否则以前的损毁会计为新增",
+            "If the survey did not cover that ground choose otherwise, or older damage will be counted as new",
+            w,
+        ),
         # Model choice
         "E-MOD-01": e(
             422,

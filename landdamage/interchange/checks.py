@@ -19,6 +19,7 @@ from minegis.units import area_m2
 LISTED: Final = 20  # faults of one kind that are named one by one
 OVERLAP_M2: Final = 0.01  # below the grid of the books
 _POLYGONAL: Final = (3, 6)
+_LINEAR: Final = (1, 5)
 
 
 def place_findings(
@@ -70,17 +71,20 @@ def missing_crs_finding(bounds: tuple[float, float, float, float]) -> Finding:
     return Finding("E-VEC-15", "crs")
 
 
-def polygon_findings(shapes: np.ndarray, crs: CRS | None, *, repaired: bool = False) -> list[Finding]:
+def polygon_findings(
+    shapes: np.ndarray, crs: CRS | None, *, repaired: bool = False, lines: bool = False
+) -> list[Finding]:
     """Empty, not polygonal and self-intersecting features, by their number counted from 1.
 
     A self-intersection names its place and what a repair would change (m²); with ``repaired`` it is a warning, because
-    the user has chosen the repair.
+    the user has chosen the repair. With ``lines`` lines are no fault.
     """
     found: list[Finding] = []
     empty = shapely.is_missing(shapes) | shapely.is_empty(shapes)
     found += _listed("E-VEC-04", np.flatnonzero(empty))
     kinds = shapely.get_type_id(shapes)
-    found += _listed("E-VEC-07", np.flatnonzero(~empty & ~np.isin(kinds, _POLYGONAL)))
+    welcome = _POLYGONAL + (_LINEAR if lines else ())
+    found += _listed("E-VEC-07", np.flatnonzero(~empty & ~np.isin(kinds, welcome)))
     invalid = np.flatnonzero(~empty & np.isin(kinds, _POLYGONAL) & ~shapely.is_valid(shapes))
     for index in invalid[:LISTED]:
         values = {"value": int(index) + 1, "where": explain_validity(shapes[index])}

@@ -17,11 +17,12 @@ import shapely
 from landdamage.accounting.observation import SceneView
 from landdamage.accounting.planar import ALBERS, geometries, to_albers
 from landdamage.accounting.states import State
+from landdamage.accounting.surveyed import with_undamaged_rest
 from landdamage.accounting.territories import MineArea, RegionArea, Territory, partition, split_opening
 from landdamage.accounting.worker import input_path
 from landdamage.accounting.workfiles import UnitInput, save_input, save_table
 from landdamage.models import ControlPolygon, Edition, Scene
-from landdamage.services.account_rows import Gathered, gather, shape_of
+from landdamage.services.account_rows import Gathered, Survey, gather, shape_of, survey_of
 from minegis import units
 from minegis.access.querysets import region_prefix
 from minegis.errors import MineGISError
@@ -31,6 +32,7 @@ PLAN = "plan.json"
 EXITS = "exits.gpkg"
 OUTLINES = "outlines.npz"
 MARGIN = 0.001  # degrees round a territory when its inputs are chosen, about 100 m
+OPENING = ("polygons_sha256", "coverage", "coverage_sha256")  # what an opening book was imported from
 PITS = (State.OPEN_PIT, State.PIT_WATER)
 
 
@@ -66,6 +68,9 @@ def prepare(edition: Edition, folder: Path, progress: Callable[[float], None] = 
         raise MineGISError("E-EDI-13")
     save_table(folder / OUTLINES, _outlines(found, territories))
     shares, exits = split_opening(found.opening, territories)
+    if edition.is_opening:
+        survey = survey_of(edition)
+        shares = {one.key: _surveyed(edition, one, shares[one.key], survey) for one in territories}
     pits = geometries(found.opening.geometry[found.opening["state"].isin(PITS)])
     chosen = []
     for number, one in enumerate(territories):
@@ -99,6 +104,13 @@ def prepare(edition: Edition, folder: Path, progress: Callable[[float], None] = 
     part.write_text(json.dumps(plan))
     part.replace(plan_path)
     return plan
+
+
+def _surveyed(edition: Edition, one: Territory, booked: gpd.GeoDataFrame, survey: Survey) -> gpd.GeoDataFrame:
+    """A territory's part of an opening book, with the ground that the survey found undamaged."""
+    if survey.extent == "unknown":
+        return booked
+    return with_undamaged_rest(one, booked, survey.covered, survey.left_out, year=edition.year)
 
 
 def _outlines(found: Gathered, territories: Sequence[Territory]) -> gpd.GeoDataFrame:
@@ -192,7 +204,7 @@ def _snapshot(edition: Edition, found: Gathered) -> dict[str, Any]:
         "subsidence": {str(one.pk): _hash(one.geom) for one in found.subsidence},
         "area": {"version": edition.area.version, "extra": _hash(edition.area.extra)} if edition.area else {},
         "opening": {"edition": str(below.pk), "content_sha256": below.content_sha256} if below else {},
-        **({"polygons_sha256": edition.inputs["polygons_sha256"]} if edition.is_opening else {}),
+        **({name: edition.inputs[name] for name in OPENING if name in edition.inputs} if edition.is_opening else {}),
         "controls": ControlPolygon.objects.filter(region__code__startswith=region_prefix(edition.region.code)).count(),
     }
 

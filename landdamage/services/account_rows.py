@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 from landdamage.accounting.bias import mixed_sensor
 from landdamage.accounting.observation import SceneView
 from landdamage.accounting.overlay import frame_to_albers
-from landdamage.accounting.planar import ALBERS, geometries
+from landdamage.accounting.planar import ALBERS, geometries, to_albers
 from landdamage.accounting.rules import Rules
 from landdamage.accounting.states import State
 from landdamage.accounting.workfiles import NO_YEAR, load_table
@@ -148,6 +148,25 @@ def _imported(edition: Edition) -> gpd.GeoDataFrame:
         mine="",
         region="",
     )
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the survey behind an opening book covered; see ``services.editions.opening_import``. Outlines in Albers."""
+
+    extent: str
+    covered: BaseGeometry | None
+    left_out: BaseGeometry | None
+
+
+def survey_of(edition: Edition) -> Survey:
+    """What the importer of an opening book said; books from before the question was asked count as unknown."""
+    told: dict[str, BaseGeometry] = {}
+    if key := edition.inputs.get("coverage_sha256"):
+        table = load_table(files().path(key))
+        shapes = shapely.make_valid(to_albers(table.geometry))
+        told = dict(zip(table["what"], shapes, strict=True))
+    return Survey(edition.inputs.get("coverage", "unknown"), told.get("covered"), told.get("left_out"))
 
 
 def _patches(runs: Sequence[InterpretationRun], scenes: Sequence[Scene], ground: BaseGeometry) -> gpd.GeoDataFrame:

@@ -12,10 +12,12 @@ import pandas as pd
 from django.db import transaction
 from django.db.models import Case, Max, QuerySet, When
 from django.utils import timezone
+from shapely.geometry.base import BaseGeometry
 
 from landdamage.accounting.content import content_sha256
 from landdamage.accounting.identities import check
 from landdamage.accounting.statement import Statement
+from landdamage.accounting.surveyed import EXTENTS, Extent
 from landdamage.accounting.workfiles import save_table
 from landdamage.models import ChangePiece, Edition, MonitoredArea
 from landdamage.selectors.editions import edition_cells, edition_statement, edition_sums, kind_sums, numbered
@@ -26,7 +28,7 @@ from minegis.access.permissions import Action, require
 from minegis.access.querysets import region_prefix
 from minegis.errors import ConflictError, MineGISError
 from minegis.jobs.services import job_submit
-from minegis.registry.models import Region
+from minegis.registry.models import SRID, Region
 
 State = Edition.State
 MOST_BIAS = 0.20  # of the new area; above it the manager signs
@@ -119,34 +121,63 @@ def edition_compute(*, edition: Edition, user: User | None, lock: int) -> Editio
 
 
 @transaction.atomic
-def opening_import(*, region: Region, year: int, frame: gpd.GeoDataFrame, user: User) -> Edition:
+def opening_import(
+    *,
+    region: Region,
+    year: int,
+    frame: gpd.GeoDataFrame,
+    extent: Extent,
+    user: User,
+    covered: BaseGeometry | None = None,
+    left_out: BaseGeometry | None = None,
+) -> Edition:
     """Begin a region's books with polygons of an earlier year: a draft whose account is queued.
 
-    The polygons become the states of the ground that the year's account carries along; the rest of the monitored area
-    is UNKNOWN, and polygons beyond it are left out. Freeze and publish it like any other edition.
+    The polygons become the states of the ground that the year's account carries along. Monitored ground without a
+    polygon is OTHER where the survey covered it, so that damage seen there later is new; elsewhere it is UNKNOWN, and
+    such damage is first seen. Polygons beyond the monitored ground are left out. Freeze and publish it like any other
+    edition.
 
     Args:
         region: whose book.
         year: which the polygons show.
         frame: EPSG:4490; geometry (valid, without overlaps) and state (numbers of ``states.State``).
+        extent: what the survey covered: ``whole`` of the monitored ground, the ``layer`` given as ``covered``, or
+            ``unknown``.
         user: an analyst of the region.
+        covered: the surveyed ground, EPSG:4490, for ``layer`` alone.
+        left_out: ground under polygons that were not taken over, EPSG:4490: it stays UNKNOWN.
 
     Raises:
         ForbiddenError: the user may not build editions here.
         MineGISError: E-EDI-20, the year has an edition.
+        ValueError: ``layer`` without ``covered``, or ``covered`` without ``layer``.
     """
     require(user, Action.BUILD_EDITION, region)
+    if extent not in EXTENTS or (extent == "layer") != (covered is not None):
+        raise ValueError(f"extent {extent!r} with covered ground {covered is not None}")
     Region.objects.select_for_update().get(pk=region.pk)
     if Edition.objects.filter(region=region, year=year).exclude(state=State.WITHDRAWN).exists():
         raise MineGISError("E-EDI-20")
-    with tempfile.TemporaryDirectory() as place:
-        path = Path(place) / "polygons.npz"
-        save_table(path, frame[["state", "geometry"]])
-        polygons = files().put(path).sha256
+    inputs = {"polygons_sha256": _kept(frame[["state", "geometry"]]), "coverage": extent}
+    told = [(what, shape) for what, shape in (("covered", covered), ("left_out", left_out)) if shape is not None]
+    if told:
+        outlines = gpd.GeoDataFrame(
+            {"what": [what for what, _ in told]}, geometry=[shape for _, shape in told], crs=SRID
+        )
+        inputs["coverage_sha256"] = _kept(outlines)
     row = edition_draft(region=region, year=year, user=user)
-    row.based_on, row.is_opening, row.inputs = None, True, {"polygons_sha256": polygons}
+    row.based_on, row.is_opening, row.inputs = None, True, inputs
     row.save(update_fields=["based_on", "is_opening", "inputs"])
     return edition_compute(edition=row, user=user, lock=row.lock)
+
+
+def _kept(table: gpd.GeoDataFrame) -> str:
+    """Put a table of outlines into the write-once storage; returns its hash."""
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "outlines.npz"
+        save_table(path, table)
+        return files().put(path).sha256
 
 
 @transaction.atomic

@@ -8,8 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from landdamage.accounting.surveyed import EXTENTS
 from landdamage.interchange.read import Choices
-from landdamage.services.openings import opening_book, opening_check, region_of
+from landdamage.services.openings import Survey, opening_book, opening_check, region_of
 from minegis.access.models import User
 from minegis.errors import Finding, Language, MineGISError, hint, message
 
@@ -31,6 +32,16 @@ class Command(BaseCommand):
         )
         parser.add_argument("--repair", action="store_true", help="take self-intersecting polygons as repaired")
         parser.add_argument("--clip", action="store_true", help="clip overlaps by the precedence of the classes")
+        parser.add_argument(
+            "--coverage",
+            default="",
+            choices=["", *EXTENTS],
+            help="what the survey covered; needed to book. whole: ground without a polygon is booked as undamaged, "
+            "damage found there later is new. layer: only the ground of a layer is. unknown: such ground counts as "
+            "never observed, damage found there later is first seen",
+        )
+        parser.add_argument("--coverage-file", type=Path, help="file with that layer; left out, it is in FILE")
+        parser.add_argument("--coverage-layer", default="", help="name of that layer")
         parser.add_argument("--dry-run", action="store_true", help="only check the file")
         parser.add_argument("--language", choices=["zh", "en"], default="zh")
 
@@ -45,8 +56,10 @@ class Command(BaseCommand):
         user = User.objects.filter(username=options["user"], is_active=True).first()
         if user is None:
             raise CommandError(f"no such user: {options['user']}")
-        if not options["file"].is_file():
-            raise CommandError(f"no such file: {options['file']}")
+        beside = options["coverage_file"]
+        for path in (options["file"], *([beside] if beside else [])):
+            if not path.is_file():
+                raise CommandError(f"no such file: {path}")
         pairs = [text.partition("=") for text in options["map"]]
         choices = Choices(
             layer=options["layer"],
@@ -58,17 +71,23 @@ class Command(BaseCommand):
             clip=options["clip"],
         )
         region = region_of(user, options["region"])
-        opening = opening_check(
-            path=options["file"], name=options["file"].name, region=region, choices=choices, user=user
+        survey = Survey(options["coverage"], beside, beside.name if beside else "", options["coverage_layer"])
+        checked = opening_check(
+            path=options["file"],
+            name=options["file"].name,
+            region=region,
+            choices=choices,
+            survey=survey,
+            user=user,
         )
-        for finding in opening.findings:
+        for finding in checked.findings:
             self.stderr.write(_line(finding, language))
-        for row in opening.facts.get("states", []):
+        for row in checked.opening.facts.get("states", []):
             self.stdout.write(f"{row['state']}: {row['polygons']}, {row['area_cm2'] / 10_000:.2f} m²")
-        if opening.frame is None:
+        if not checked.usable:
             raise CommandError("nothing was imported")
         if not options["dry_run"]:
-            edition = opening_book(opening=opening, region=region, year=options["year"], user=user)
+            edition = opening_book(checked=checked, region=region, year=options["year"], user=user)
             self.stdout.write(f"{edition} {edition.pk}")
 
 

@@ -49,22 +49,28 @@ def test_report_then_book(send: Any, polygons: Any, make_user: Any, regions: Any
     report = send(analyst, path)
     assert report.status_code == 200
     assert report.json()["usable"] is False
-    assert [f["code"] for f in report.json()["findings"]] == ["E-VEC-11"]
+    assert [f["code"] for f in report.json()["findings"]] == ["E-VEC-11", "E-VEC-19"]
     refused = send(analyst, path, commit="true")
     assert refused.status_code == 422
     assert not Edition.objects.exists()
     mapping = json.dumps({"矿山建筑": "industrial_square"})
-    checked = send(analyst, path, mapping=mapping).json()
+    unsaid = send(analyst, path, mapping=mapping, commit="true")
+    assert (unsaid.status_code, unsaid.json()["usable"]) == (422, False)
+    checked = send(analyst, path, mapping=mapping, coverage="unknown").json()
     assert checked["usable"] is True
+    [consequence] = checked["findings"]
+    assert (consequence["code"], consequence["severity"]) == ("E-VEC-20", "warn")
+    assert "first seen" in consequence["message_en"]
     assert not Edition.objects.exists()
-    booked = send(analyst, path, mapping=mapping, commit="true")
+    booked = send(analyst, path, mapping=mapping, coverage="whole", commit="true")
     assert booked.status_code == 201
     edition = Edition.objects.get(pk=booked.json()["edition"])
     assert (edition.region, edition.year, edition.is_opening, edition.created_by) == (
         regions.fukang, 2020, True, analyst,
     )  # fmt: skip
     assert edition.job is not None
-    again = send(analyst, path, mapping=mapping, commit="true")
+    assert edition.inputs["coverage"] == "whole"
+    again = send(analyst, path, mapping=mapping, coverage="whole", commit="true")
     assert again.status_code == 422
     assert again.json()["code"] == "E-EDI-20"
 
@@ -83,10 +89,28 @@ def test_who_may_and_where(send: Any, polygons: Any, make_user: Any, regions: An
 
 def test_bad_requests(send: Any, polygons: Any, make_user: Any, regions: Any) -> None:
     analyst, path = make_user("analyst", regions.changji), polygons("露天采场")
-    for fields in ({"mapping": '{"a": "nonsense"}'}, {"mapping": "[]"}, {"year": "soon"}, {"encoding": "big5"}):
+    for fields in (
+        {"mapping": '{"a": "nonsense"}'},
+        {"mapping": "[]"},
+        {"year": "soon"},
+        {"encoding": "big5"},
+        {"coverage": "half"},
+    ):
         assert send(analyst, path, **fields).status_code == 400
     elsewhere = send(analyst, polygons("露天采场", shapes=[shapely.box(10, 10, 10.1, 10.1)])).json()
-    assert [f["code"] for f in elsewhere["findings"]] == ["E-VEC-18"]
+    assert [f["code"] for f in elsewhere["findings"]] == ["E-VEC-18", "E-VEC-19"]
+
+
+def test_a_file_beside_says_what_was_covered(
+    send: Any, polygons: Any, make_user: Any, regions: Any, tmp_path: Path
+) -> None:
+    analyst = make_user("analyst", regions.changji)
+    beside = gpd.GeoDataFrame({"a": [1]}, geometry=[shapely.box(87, 43.5, 87.1, 43.6)], crs=4490)
+    pyogrio.write_dataframe(beside, tmp_path / "covered.gpkg", driver="GPKG")
+    file = SimpleUploadedFile("covered.gpkg", (tmp_path / "covered.gpkg").read_bytes())
+    booked = send(analyst, polygons("露天采场"), coverage="layer", coverage_file=file, commit="true")
+    assert booked.status_code == 201, booked.json()
+    assert {"coverage", "coverage_sha256"} <= set(Edition.objects.get().inputs)
 
 
 def test_command_line(polygons: Any, make_user: Any, regions: Any) -> None:
@@ -98,10 +122,16 @@ def test_command_line(polygons: Any, make_user: Any, regions: Any) -> None:
         call_command("import_opening", path, **about, stderr=err)
     assert "固体废弃物" in err.getvalue()
     out = io.StringIO()
-    call_command("import_opening", path, **about, map=["固体废弃物=stockpile"], dry_run=True, stdout=out)
+    about["map"] = ["固体废弃物=stockpile"]
+    with pytest.raises(CommandError, match="nothing was imported"):
+        call_command("import_opening", path, **about, dry_run=True, stderr=err, stdout=out)
+    assert "E-VEC-19" in err.getvalue()
+    about["coverage"] = "unknown"
+    call_command("import_opening", path, **about, dry_run=True, stdout=out, stderr=err)
     assert "open_pit: 1" in out.getvalue()
+    assert "E-VEC-20" in err.getvalue()
     assert not Edition.objects.exists()
-    call_command("import_opening", path, **about, map=["固体废弃物=stockpile"], stdout=out)
+    call_command("import_opening", path, **about, stdout=out, stderr=err)
     assert Edition.objects.get().year == 2020
     with pytest.raises(CommandError, match="E-API-04"):
         call_command("import_opening", path, **{**about, "region": "000000"})

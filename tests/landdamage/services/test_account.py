@@ -97,7 +97,9 @@ def test_imported_polygons_open_the_books(district: SimpleNamespace) -> None:
         geometry=[*pits.geometry, *restored.geometry],
         crs=4490,
     )
-    opening = ran(opening_import(region=district.region, year=first, frame=frame, user=district.analyst))
+    opening = ran(
+        opening_import(region=district.region, year=first, frame=frame, extent="unknown", user=district.analyst)
+    )
     sums = edition_sums(opening)
     inside = shapely.union_all([mine.zone for mine in district.truth.mines])
     expected = shapely.intersection(shapely.union_all(pits.geometry.to_numpy()), inside)
@@ -106,7 +108,7 @@ def test_imported_polygons_open_the_books(district: SimpleNamespace) -> None:
     assert sums["occupation"]["restored_closing"] > 0
     assert sums["occupation"]["closing"] == 0
     with pytest.raises(MineGISError, match="E-EDI-20"):
-        opening_import(region=district.region, year=first, frame=frame, user=district.analyst)
+        opening_import(region=district.region, year=first, frame=frame, extent="unknown", user=district.analyst)
     opening = published(opening, district)
     assert edition_verify(opening) == opening.content_sha256
 
