@@ -546,6 +546,27 @@ def _table() -> dict[str, Entry]:
             "请重试；若再次出现，请检查影像数值或更换模型",
             "Try again; if it happens again, check the image's values or choose another model",
         ),
+        "E-MOD-11": e(
+            422,
+            "预训练权重文件 {value} 无法读取或含有张量以外的内容({reason})",
+            "The file of pretrained weights {value} cannot be read or holds more than tensors ({reason})",
+            "请提供 safetensors 或仅含张量的 .pth 状态字典",
+            "Supply a state dict as safetensors, or as a .pth that holds tensors only",
+        ),
+        "E-MOD-12": e(
+            422,
+            "预训练权重 {value} 与网络骨干不符：{reason}",
+            "The pretrained weights {value} are not those of the network's backbone: {reason}",
+            "请使用同一骨干网络的 torchvision 或 timm 权重",
+            "Use weights of the same backbone from torchvision or timm",
+        ),
+        "E-MOD-13": e(
+            503,
+            "无法获取骨干网络 {value} 的 ImageNet 权重",
+            "ImageNet weights of backbone {value} cannot be fetched",
+            "请联网重试，或以文件路径提供权重",
+            "Try again with internet access, or give the path of a file of weights",
+        ),
         "E-OUT-01": e(
             422,
             "无法写入 {value}",

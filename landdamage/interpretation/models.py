@@ -30,6 +30,7 @@ class ModelCard:
         normalisation: name of the pixel normalisation, ``percentile-2-98``.
         temperature: softmax temperature fitted on validation regions, > 0.
         weights_sha256: of the weights' file.
+        encoder_weights: what the encoder started from: ``source`` ``none``, ``imagenet`` or ``file``, and which.
         trained_on, metrics, limits: for people.
         path: the card itself; the weights lie beside it.
     """
@@ -46,6 +47,7 @@ class ModelCard:
     weights_sha256: str
     path: Path
     optional_bands: tuple[str, ...] = ()
+    encoder_weights: Any = None
     trained_on: Any = ""
     metrics: dict[str, Any] = field(default_factory=dict)
     limits: Any = ""

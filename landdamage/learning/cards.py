@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from landdamage.learning.encoders import NONE
 from landdamage.learning.metrics import Matrix, Scores
 from landdamage.learning.recipes import Recipe
 from landdamage.taxonomy import CLASSES, NETWORK_CLASS_COUNT
@@ -45,8 +46,12 @@ def card(
     validation: dict[str, Any],
     train_scenes: int,
     train_groups: int,
+    encoder_weights: dict[str, Any] = NONE,
 ) -> dict[str, Any]:
-    """The JSON card without the weights' hash, which :func:`minegis.training.checkpoint.save` adds."""
+    """The JSON card without the weights' hash, which :func:`minegis.training.checkpoint.save` adds.
+
+    ``encoder_weights`` is what :func:`landdamage.learning.encoders.start_encoder` said.
+    """
     low, high = recipe.gsd_range_m
     return {
         "name": recipe.model,
@@ -64,6 +69,7 @@ def card(
         "gsd_range_m": [low, high],
         "tile": recipe.tile,
         "normalisation": "percentile-2-98",
+        "encoder_weights": encoder_weights,
         "temperature": round(float(np.clip(temperature, 0.05, 20)), 4),
         "trained_on": recipe.trained_on,
         "training": {

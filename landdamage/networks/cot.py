@@ -7,33 +7,10 @@ gathers the values around the pixel (the dynamic context), and both contexts are
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from landdamage.networks.aggregation import KERNEL, SHARE, TAPS, aggregate
 from landdamage.networks.layers import at_least_float32
-
-KERNEL = 3
-TAPS = KERNEL * KERNEL
-SHARE = 8  # channels served by one attention map, interleaved: map m serves m, m + M, ..., m + 7M
-
-
-def aggregate(attention: Tensor, value: Tensor) -> Tensor:
-    """Local matrix multiplication: D[c,y,x] = Σ_j A[c mod M, j, y, x] · V[c, y+dy_j, x+dx_j], zero padding.
-
-    Taps are row-major, j = (dy+1)·3 + (dx+1). Nine shifted products are summed instead of unfolding, which would hold
-    nine copies of the values.
-
-    Args:
-        attention: (N, M, 9, H, W).
-        value: (N, C, H, W) with C = 8·M.
-    """
-    height, width = value.shape[-2:]
-    padded = F.pad(value, (1, 1, 1, 1)).unflatten(1, (SHARE, -1))
-    out = torch.zeros((), dtype=value.dtype, device=value.device)
-    for tap in range(TAPS):
-        dy, dx = divmod(tap, KERNEL)
-        out = out + attention[:, None, :, tap] * padded[..., dy : dy + height, dx : dx + width]
-    return out.flatten(1, 2)
 
 
 class CoT(nn.Module):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from landdamage.networks.backbones import Backbone
 from landdamage.networks.cot import CoT
-from landdamage.networks.layers import ConvBNReLU, SeparableConvBNReLU
+from landdamage.networks.layers import ConvBNReLU, SeparableConvBNReLU, check, kaiming, resize, score_conv
+from landdamage.networks.segmenter import Segmenter
 from landdamage.networks.senetv2 import SaE
 
 CotPlace = Literal["none", "aspp_out", "backbone_out", "aspp_branch"]
@@ -20,11 +20,6 @@ Separable = Literal["none", "aspp", "all"]
 WIDTH = 256
 LOW_WIDTH = 48
 RATES = {16: (6, 12, 18), 8: (12, 24, 36)}
-
-
-def resize(x: Tensor, like: Tensor) -> Tensor:
-    """Bilinear interpolation to the height and width of ``like`` (never by a fixed factor, so odd sizes work)."""
-    return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)
 
 
 class ASPP(nn.Module):
@@ -50,11 +45,11 @@ class ASPP(nn.Module):
         return self.project(torch.cat([*(branch(x) for branch in self.branches), pooled], dim=1))
 
 
-class DeepLabV3Plus(nn.Module):
+class DeepLabV3Plus(Segmenter):
     """(N,C,H,W) float -> logits (N,classes,H,W).
 
     Args:
-        backbone: a name of ``backbones.ENCODERS``.
+        backbone: a name of ``backbones.BODIES``.
         in_channels: bands of the input, 3 or more.
         classes: classes out.
         cot_at: where the CoT block sits: after the ASPP's projection, before the ASPP, as its sixth branch, or nowhere.
@@ -80,12 +75,12 @@ class DeepLabV3Plus(nn.Module):
         output_stride: int = 16,
     ) -> None:
         super().__init__()
-        _check("cot_at", cot_at, ("none", "aspp_out", "backbone_out", "aspp_branch"))
-        _check("sae_at", sae_at, ("none", "concat", "low"))
-        _check("separable", separable, ("none", "aspp", "all"))
-        _check("decoder_convs", decoder_convs, (1, 2))
-        _check("output_stride", output_stride, tuple(RATES))
-        self.output_stride = output_stride
+        check("cot_at", cot_at, ("none", "aspp_out", "backbone_out", "aspp_branch"))
+        check("sae_at", sae_at, ("none", "concat", "low"))
+        check("separable", separable, ("none", "aspp", "all"))
+        check("decoder_convs", decoder_convs, (1, 2))
+        check("output_stride", output_stride, tuple(RATES))
+        self.multiple = output_stride
         self.backbone = Backbone(backbone, in_channels, output_stride)
         high, low = self.backbone.high_channels, self.backbone.low_channels
         self.cot_before = CoT(high) if cot_at == "backbone_out" else nn.Identity()
@@ -98,37 +93,14 @@ class DeepLabV3Plus(nn.Module):
         self.decoder = nn.Sequential(
             conv(WIDTH + LOW_WIDTH, WIDTH, 3), *(conv(WIDTH, WIDTH, 3) for _ in range(decoder_convs - 1))
         )
-        self.classifier = nn.Conv2d(WIDTH, classes, 1)
-        self._initialise()
+        for part in (self.cot_before, self.aspp, self.cot_after, self.low, self.decoder):
+            kaiming(part)
+        self.classifier = score_conv(WIDTH, classes)
 
-    def _initialise(self) -> None:
-        for root in self.children():
-            if root is self.backbone:
-                continue
-            for module in root.modules():
-                if isinstance(module, nn.Conv2d):
-                    nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                    if module.bias is not None:
-                        nn.init.zeros_(module.bias)
-        # Near-equal class scores at the start: the first loss is ln(classes).
-        nn.init.normal_(self.classifier.weight, std=0.01)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N,C,H,W) -> (N,classes,H,W); any H, W larger than half the output stride.
-
-        The input is padded by reflection to a multiple of the output stride and the result cropped.
-        """
-        height, width = x.shape[-2:]
-        stride = self.output_stride
-        padded = F.pad(x, (0, -width % stride, 0, -height % stride), mode="reflect")
-        low, high = self.backbone(padded)
+    def scores(self, x: Tensor) -> Tensor:
+        """(N,C,H,W) -> logits (N,classes,H/4,W/4)."""
+        low, high = self.backbone(x)
         context = self.cot_after(self.aspp(self.cot_before(high)))
         detail = self.sae_low(self.low(low))
         merged = self.sae(torch.cat([resize(context, detail), detail], dim=1))
-        logits = self.classifier(self.decoder(merged))
-        return resize(logits, padded)[..., :height, :width]
-
-
-def _check(switch: str, value: object, allowed: tuple[object, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{switch}={value!r} is not one of {allowed}")
+        return self.classifier(self.decoder(merged))

@@ -1,35 +1,43 @@
-"""Networks by the names of the ablation: plain, with CoT, with SENetV2, with both."""
+"""Networks by name: the four of the ablation (plain, with CoT, with SENetV2, with both) and their peers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from torch import nn
 
 from landdamage.networks.deeplabv3plus import DeepLabV3Plus
+from landdamage.networks.fcn import FCN8s
+from landdamage.networks.pspnet import PSPNet
+from landdamage.networks.unet import UNet, UNet64
 
-NETWORKS = MappingProxyType(
+NETWORKS: MappingProxyType[str, Callable[..., nn.Module]] = MappingProxyType(
     {
-        "dl": {"cot_at": "none", "sae_at": "none"},
-        "cot-dl": {"cot_at": "aspp_out", "sae_at": "none"},
-        "se-dl": {"cot_at": "none", "sae_at": "concat"},
-        "se-cot-dl": {"cot_at": "aspp_out", "sae_at": "concat"},
+        "dl": partial(DeepLabV3Plus, cot_at="none", sae_at="none"),
+        "cot-dl": partial(DeepLabV3Plus, cot_at="aspp_out", sae_at="none"),
+        "se-dl": partial(DeepLabV3Plus, cot_at="none", sae_at="concat"),
+        "se-cot-dl": partial(DeepLabV3Plus, cot_at="aspp_out", sae_at="concat"),
+        "fcn": FCN8s,
+        "unet": UNet,
+        "unet-64": UNet64,
+        "pspnet": PSPNet,
     }
 )
 
 
-def build(
-    name: str, backbone: str = "mobilenetv2", in_channels: int = 4, classes: int = 8, **switches: Any
-) -> nn.Module:
+def build(name: str, backbone: str | None = None, in_channels: int = 4, classes: int = 8, **switches: Any) -> nn.Module:
     """A network with random weights, mapping (N,in_channels,H,W) float to logits (N,classes,H,W).
 
     Args:
-        name: ``dl``, ``cot-dl``, ``se-dl`` or ``se-cot-dl``.
-        backbone: ``mobilenetv2`` or ``resnet50``.
+        name: ``dl``, ``cot-dl``, ``se-dl``, ``se-cot-dl`` (DeepLabV3+), ``fcn``, ``unet``, ``unet-64`` or ``pspnet``.
+        backbone: ``mobilenetv2``, ``resnet50``, ``resnet101`` or ``squeezenet`` (not for ``fcn``, which takes
+            ``vgg16``); ``unet-64`` has its own encoder and takes ``none``. None is ``mobilenetv2``, or ``none``.
         in_channels: bands of the input, 3 or more.
         classes: classes out.
-        switches: keyword arguments of :class:`DeepLabV3Plus`; they override those of the name (e.g. ``cot_at``).
+        switches: keyword arguments of the network's class; they override those of the name (e.g. ``cot_at``).
 
     Raises:
         ValueError: unknown name, backbone or value of a switch.
@@ -37,4 +45,6 @@ def build(
     """
     if name not in NETWORKS:
         raise ValueError(f"network {name!r} is not one of {sorted(NETWORKS)}")
-    return DeepLabV3Plus(backbone, in_channels, classes, **{**NETWORKS[name], **switches})
+    if backbone is None:
+        backbone = "none" if name == "unet-64" else "mobilenetv2"
+    return NETWORKS[name](backbone, in_channels, classes, **switches)

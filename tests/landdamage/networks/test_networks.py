@@ -6,70 +6,19 @@ import math
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from landdamage.networks import NETWORKS, build
+from landdamage.networks import build
+from landdamage.networks.aggregation import TAPS
 from landdamage.networks.backbones import widen_stem
-from landdamage.networks.cot import TAPS, CoT, aggregate
+from landdamage.networks.cot import CoT
+from landdamage.networks.pspnet import AuxiliaryLoss, _bins
 from landdamage.networks.senetv2 import SaE
+from tests.fixtures.formulas import literal_aggregate
 
 
 def millions(network: nn.Module) -> float:
     return sum(p.numel() for p in network.parameters()) / 1e6
-
-
-@pytest.mark.parametrize(
-    ("name", "backbone", "switches", "two_convs"),
-    [
-        ("dl", "resnet50", {}, 40.349),
-        ("cot-dl", "resnet50", {}, 40.766),
-        ("se-dl", "resnet50", {}, 40.395),
-        ("se-cot-dl", "resnet50", {}, 40.813),
-        ("se-cot-dl", "resnet50", {"cot_at": "backbone_out"}, 66.900),
-        ("se-cot-dl", "resnet50", {"cot_at": "aspp_branch"}, 41.403),
-        ("dl", "mobilenetv2", {}, 5.813),
-        ("se-cot-dl", "mobilenetv2", {}, 6.277),
-        ("se-cot-dl", "mobilenetv2", {"separable": "aspp"}, 4.321),
-    ],
-)
-def test_parameters_are_those_of_the_specification(
-    name: str, backbone: str, switches: dict[str, str], two_convs: float
-) -> None:
-    with torch.device("meta"):
-        two = millions(build(name, backbone, 3, decoder_convs=2, **switches))
-        one = millions(build(name, backbone, 3, **switches))
-    assert two == pytest.approx(two_convs, rel=0.01)
-    assert two - one == pytest.approx(0.590, rel=0.01)
-
-
-def literal_aggregate(attention: Tensor, value: Tensor) -> Tensor:
-    """Written straight from the formula, one product at a time."""
-    n, maps, _, height, width = attention.shape
-    out = torch.zeros_like(value)
-    for c in range(value.shape[1]):
-        for y in range(height):
-            for x in range(width):
-                for dy in (-1, 0, 1):
-                    for dx in (-1, 0, 1):
-                        if 0 <= y + dy < height and 0 <= x + dx < width:
-                            tap = (dy + 1) * 3 + (dx + 1)
-                            out[:, c, y, x] += attention[:, c % maps, tap, y, x] * value[:, c, y + dy, x + dx]
-    assert n == out.shape[0]
-    return out
-
-
-def test_aggregation_equals_the_formula() -> None:
-    torch.manual_seed(0)
-    attention = torch.randn(2, 2, TAPS, 4, 5, dtype=torch.float64)
-    value = torch.randn(2, 16, 4, 5, dtype=torch.float64)
-    assert torch.allclose(aggregate(attention, value), literal_aggregate(attention, value), atol=1e-14)
-
-
-def test_aggregation_has_the_right_gradient() -> None:
-    torch.manual_seed(0)
-    attention = torch.randn(1, 2, TAPS, 3, 4, dtype=torch.float64, requires_grad=True)
-    value = torch.randn(1, 16, 3, 4, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(aggregate, (attention, value))
 
 
 def test_cot_equals_its_definition_step_by_step() -> None:
@@ -110,13 +59,13 @@ def test_sae_is_x_times_one_plus_the_excitation() -> None:
 
 def test_switches_off_are_plain_deeplab() -> None:
     with torch.device("meta"):
-        keys = {name: set(build(name).state_dict()) for name in NETWORKS}
+        keys = {name: set(build(name).state_dict()) for name in ("dl", "cot-dl", "se-dl", "se-cot-dl")}
     assert keys["dl"] < keys["cot-dl"] < keys["se-cot-dl"]
     assert keys["dl"] < keys["se-dl"] < keys["se-cot-dl"]
     assert keys["cot-dl"] | keys["se-dl"] == keys["se-cot-dl"]
 
 
-@pytest.mark.parametrize("backbone", ["mobilenetv2", "resnet50"])
+@pytest.mark.parametrize("backbone", ["mobilenetv2", "resnet50", "squeezenet"])
 @pytest.mark.parametrize("stride", [16, 8])
 def test_any_size_and_four_bands(backbone: str, stride: int) -> None:
     network = build("se-cot-dl", backbone, 4, output_stride=stride).eval()
@@ -136,9 +85,21 @@ def test_padding_leaves_sizes_that_fit_alone() -> None:
         assert torch.equal(network(x[..., :57, :50]), network(padded)[..., :57, :50])
 
 
-def test_first_loss_is_that_of_a_coin_with_eight_sides() -> None:
+PEERS = [("fcn", "mobilenetv2"), ("unet", "mobilenetv2"), ("unet", "squeezenet"), ("unet-64", None), ("pspnet", None)]
+
+
+@pytest.mark.parametrize(("name", "backbone"), PEERS)
+@pytest.mark.parametrize("channels", [3, 4])
+def test_peers_take_any_size_too(name: str, backbone: str | None, channels: int) -> None:
+    network = build(name, backbone, channels).eval()
+    with torch.inference_mode():
+        assert network(torch.randn(1, channels, 97, 64)).shape == (1, 8, 97, 64)
+
+
+@pytest.mark.parametrize(("name", "backbone"), [("se-cot-dl", None), ("dl", "squeezenet"), *PEERS])
+def test_first_loss_is_that_of_a_coin_with_eight_sides(name: str, backbone: str | None) -> None:
     torch.manual_seed(0)
-    network = build("se-cot-dl").train()
+    network = build(name, backbone).train()
     loss = nn.functional.cross_entropy(network(torch.randn(2, 4, 64, 64)), torch.randint(0, 8, (2, 64, 64)))
     assert loss.item() == pytest.approx(math.log(8), abs=0.05)
 
@@ -153,8 +114,14 @@ def test_widened_stem_keeps_three_bands_meaningful() -> None:
 @pytest.mark.parametrize(
     ("arguments", "switches"),
     [
-        (("unet",), {}),
+        (("segnet",), {}),
         (("dl", "vgg"), {}),
+        (("dl", "vgg16"), {}),  # it has no output stride of 16
+        (("fcn", "squeezenet"), {}),  # it has no map at 1/32
+        (("unet-64", "resnet50"), {}),
+        (("unet", "none"), {}),
+        (("pspnet",), {"output_stride": 32}),
+        (("pspnet",), {"auxiliary": "yes"}),
         (("dl", "mobilenetv2", 2), {}),
         (("dl",), {"cot_at": "here"}),
         (("dl",), {"decoder_convs": 3}),
@@ -164,3 +131,24 @@ def test_widened_stem_keeps_three_bands_meaningful() -> None:
 def test_unknown_names_and_values_are_refused(arguments: tuple[object, ...], switches: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"not one of|at least 3"):
         build(*arguments, **switches)  # type: ignore[arg-type]
+
+
+def test_the_auxiliary_head_speaks_in_training_only() -> None:
+    torch.manual_seed(0)
+    network, x, target = build("pspnet", auxiliary=True), torch.randn(2, 4, 57, 40), torch.randint(0, 8, (2, 57, 40))
+    loss = AuxiliaryLoss(nn.functional.cross_entropy)
+    both = network.train()(x)
+    assert [tuple(part.shape) for part in both] == [(2, 8, 57, 40)] * 2
+    main, auxiliary = (nn.functional.cross_entropy(part, target) for part in both)
+    assert torch.allclose(loss(both, target), main + 0.4 * auxiliary)
+    loss(both, target).backward()
+    assert all(p.grad is not None for p in network.auxiliary_classifier.parameters())
+    alone = network.eval()(x)
+    assert torch.equal(loss(alone, target), nn.functional.cross_entropy(alone, target))
+
+
+@pytest.mark.parametrize(("height", "size"), [(16, 6), (7, 3), (5, 6)])
+def test_bins_as_products_are_the_pooling(height: int, size: int) -> None:
+    x = torch.randn(2, 3, height, height + 4, dtype=torch.float64)
+    rows, columns = (_bins(n, size).double() for n in x.shape[-2:])
+    assert torch.allclose(rows @ x @ columns.T, nn.functional.adaptive_avg_pool2d(x, size), atol=1e-7)
