@@ -538,13 +538,26 @@ def _table() -> dict[str, Entry]:
             "The image is finer than the model; interpreted at {value} m",
             severity=w,
         ),
-        # Output of the command line
         "E-MOD-06": e(
             500,
             "模型 {value} 的计算结果无效(非数值)",
             "Model {value} computed something that is not a number",
             "请重试；若再次出现，请检查影像数值或更换模型",
             "Try again; if it happens again, check the image's values or choose another model",
+        ),
+        "E-MOD-07": e(
+            500,
+            "模型文件 {value} 与其说明的网络不符：{tensor}",
+            "The weights {value} do not fit the network their card names: {tensor}",
+            "请重新安装模型文件",
+            "Install the model file again",
+        ),
+        "E-MOD-08": e(
+            500,
+            "模型文件 {value} 含非数值权重：{tensor}",
+            "The weights {value} hold values that are not numbers: {tensor}",
+            "请重新训练或重新安装模型文件",
+            "Train the model again or install its file again",
         ),
         "E-MOD-11": e(
             422,
@@ -567,6 +580,57 @@ def _table() -> dict[str, Entry]:
             "请联网重试，或以文件路径提供权重",
             "Try again with internet access, or give the path of a file of weights",
         ),
+        # Training
+        "E-TRN-01": e(
+            507,
+            "{device} 显存或内存不足：批量 {batch}({shape})放不下，批量 {fits} 可以",
+            "Out of memory on {device}: a batch of {batch} ({shape}) does not fit, {fits} does",
+            "请将批量改为 {fits}，或缩小瓦片",
+            "Train with a batch of {fits}, or with smaller tiles",
+        ),
+        "E-TRN-02": e(
+            507,
+            "{device} 显存或内存不足：批量 {batch}({shape})放不下，更小的批量也不行",
+            "Out of memory on {device}: a batch of {batch} ({shape}) does not fit, nor does any smaller one",
+            "请缩小瓦片，或换用更小的网络、更大的设备",
+            "Take smaller tiles, a smaller network or a larger device",
+        ),
+        "E-TRN-03": e(
+            500,
+            "训练状态文件损坏：{value}",
+            "The saved state of the training is damaged: {value}",
+            "请删除该文件并重新开始训练",
+            "Remove the file and start the training anew",
+        ),
+        "E-TRN-04": e(
+            409,
+            "{value} 中保存的是另一次训练({found})，不是 {wanted}",
+            "{value} holds another training ({found}), not {wanted}",
+            "请换用其他目录，或去掉 --resume 重新开始",
+            "Use another folder, or start anew without --resume",
+        ),
+        "E-TRN-05": e(
+            500,
+            "训练在第 {step} 步反复出现非数值的损失或梯度",
+            "At step {step} the loss or its gradient is not a number, again and again",
+            "请降低学习率，并检查样本数值",
+            "Lower the learning rate and check the samples' values",
+        ),
+        "E-TRN-06": e(
+            422,
+            "批量 {batch} 不能平均分给 {processes} 个进程",
+            "A batch of {batch} cannot be shared evenly by {processes} processes",
+            "请取进程数的整数倍作为批量",
+            "Take a batch that is a multiple of the number of processes",
+        ),
+        "E-TRN-07": e(
+            422,
+            "没有名为 {value} 的计算设备",
+            "There is no device {value}",
+            "请用 --device cpu，或检查显卡驱动",
+            "Use --device cpu, or check the driver of the graphics card",
+        ),
+        # Output of the command line
         "E-OUT-01": e(
             422,
             "无法写入 {value}",
@@ -948,6 +1012,10 @@ class ObservationError(MineGISError):
 
 class ModelError(MineGISError):
     """A model is missing, damaged or does not fit the image."""
+
+
+class TrainingError(MineGISError):
+    """A training cannot start, or cannot go on."""
 
 
 class JobError(MineGISError):

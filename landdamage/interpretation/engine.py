@@ -90,7 +90,8 @@ def load_engine(card: ModelCard, device: str = "auto") -> Engine:
             its hardware has it.
 
     Raises:
-        ModelError: E-MOD-03 the weights are missing, damaged or do not fit the card.
+        ModelError: E-MOD-03 the weights are missing or damaged, or the card describes no network; E-MOD-07 they do not
+            fit it; E-MOD-08 they are not numbers.
     """
     import torch
 
@@ -109,7 +110,7 @@ def load_engine(card: ModelCard, device: str = "auto") -> Engine:
             classes=spec["classes"],
             **spec.get("switches", {}),
         )
-        network.load_state_dict(state)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError("E-MOD-03", value=card.path.name) from error
+    checkpoint.fit(network, state, card.path.name)
     return Engine(card, network, device, bf16=device != "cpu" or cpu_has_bf16())

@@ -20,19 +20,19 @@ from landdamage.learning.train import OVERLAP, ROOT, WEIGHTS, default_data
 from landdamage.networks import build
 from landdamage.taxonomy import CLASSES, DAMAGE_KINDS, damage_kind
 from minegis.training import checkpoint
-from minegis.training.trainer import keep_freed_memory
+from minegis.training.memory import keep_freed_memory
 
 
 def load_network(weights: Path) -> tuple[nn.Module, dict[str, Any]]:
     """The network of a checkpoint in eval mode, and its card.
 
     Raises:
-        ModelError: E-MOD-03, see :func:`minegis.training.checkpoint.load`.
+        ModelError: E-MOD-03, E-MOD-07, E-MOD-08, see :mod:`minegis.training.checkpoint`.
     """
     state, card = checkpoint.load(weights)
     about = card["network"]
     network = build(about["name"], about["backbone"], about["in_channels"], about["classes"], **about["switches"])
-    network.load_state_dict(state)
+    checkpoint.fit(network, state, weights.name)
     return network.eval().to(memory_format=torch.channels_last), card  # type: ignore[call-overload]
 
 

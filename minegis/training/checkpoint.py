@@ -11,11 +11,14 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from minegis.errors import ModelError
 
 Card = dict[str, Any]
+
+LARGEST_BYTES = 2 * 2**30  # of weights; SE-COT-DL on ResNet-101 has 0.24 GB
+LARGEST_CARD_BYTES = 2**20
 
 
 def save(path: Path, state_dict: Mapping[str, Tensor], card: Card, *, dtype: torch.dtype | None = None) -> Card:
@@ -50,20 +53,49 @@ def load(path: Path) -> tuple[dict[str, Tensor], Card]:
         Tensors by name, as stored (``load_state_dict`` converts the type), and the card.
 
     Raises:
-        ModelError: E-MOD-03 if a file is missing or unreadable, or the weights are not those the card names.
+        ModelError: E-MOD-03 a file is missing, unreadable, too large or no safetensors, or the weights are not those
+            the card names; E-MOD-08 a weight is not a number.
     """
     path = path.with_suffix(".safetensors")
     card = load_card(path)
     try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise ModelError("E-MOD-03", value=path.name)
         weights = path.read_bytes()
     except OSError as error:
         raise ModelError("E-MOD-03", value=path.name) from error
     if hashlib.sha256(weights).hexdigest() != card["weights_sha256"]:
         raise ModelError("E-MOD-03", value=path.name)
     try:
-        return safetensors.torch.load(weights), card
-    except safetensors.SafetensorError as error:
+        # Header, offsets and shapes are checked against the file's length; nothing in it is code.
+        state = safetensors.torch.load(weights)
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ModelError("E-MOD-03", value=path.name) from error
+    for name, tensor in state.items():
+        if not torch.isfinite(tensor).all():
+            raise ModelError("E-MOD-08", value=path.name, tensor=name)
+    return state, card
+
+
+def fit(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
+    """Give a network its weights; they are converted to its number type.
+
+    Args:
+        network: what the card describes.
+        state: what :func:`load` returned.
+        name: of the file, for the error.
+
+    Raises:
+        ModelError: E-MOD-07 a tensor is missing, superfluous or of another shape. The network is then unchanged.
+    """
+    own = network.state_dict()
+    for tensor in sorted(own.keys() ^ state.keys()):
+        raise ModelError("E-MOD-07", value=name, tensor=tensor)
+    for tensor, value in state.items():
+        if own[tensor].shape != value.shape:
+            shapes = f"{tensor} {tuple(value.shape)}, {tuple(own[tensor].shape)}"
+            raise ModelError("E-MOD-07", value=name, tensor=shapes)
+    network.load_state_dict(dict(state))
 
 
 def load_card(path: Path) -> Card:
@@ -74,8 +106,10 @@ def load_card(path: Path) -> Card:
     """
     file = card_path(path)
     try:
+        if file.stat().st_size > LARGEST_CARD_BYTES:
+            raise ModelError("E-MOD-03", value=file.name)
         card = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError("E-MOD-03", value=file.name) from error
     if not isinstance(card, dict) or not isinstance(card.get("weights_sha256"), str):
         raise ModelError("E-MOD-03", value=file.name)
