@@ -74,7 +74,7 @@ class Run:
         if recipe.weighted_loss:
             weights = class_weights(count_pixels(train)).to(self.device)
         loss = partial(segmentation_loss, weights=weights)
-        trainer = Trainer(model, loss, batch_at, plan, self.folders.cache / recipe.model, self.device, report)
+        trainer = Trainer(model, loss, batch_at, plan, self.folders.cache / recipe.model, report=report)
         if self.resume:
             trainer.resume()
         trainer.run()

@@ -1,74 +1,136 @@
-"""The trainer on a tiny network: it learns, and a resumed run equals an undisturbed one."""
+"""The trainer on a tiny network: it learns, keeps the best, stops when told, resumes to the same bits."""
 
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+import safetensors
+import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from minegis.training.trainer import Plan, Trainer, average, cosine
+from minegis.errors import JobCancelledError, TrainingError
+from minegis.training.journal import curves
+from minegis.training.trainer import Plan, Progress, Trainer, average, cosine
+from tests.fixtures.tiny_training import batch_at, tiny_network
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
-def tiny_network() -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Dropout(0.3), nn.Conv2d(4, 2, 1))
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads of a tiny network mostly wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
-def batch_at(step: int, progress: float) -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(step)
-    x = torch.randn(4, 1, 8, 8, generator=generator)
-    return x, (x[:, 0] > 0).long()
-
-
-def trainer(folder: Path, **plan: object) -> Trainer:
-    settings = {"steps": 12, "learning_rate": 0.03, "bf16": False, **plan}
-    return Trainer(tiny_network(), nn.functional.cross_entropy, batch_at, Plan(**settings), folder)  # type: ignore[arg-type]
+def trainer(folder: Path, *, network: nn.Module | None = None, **options: Any) -> Trainer:
+    settings = {"steps": 12, "learning_rate": 0.03, "bf16": False, "events": False}
+    hooks = {key: options.pop(key) for key in list(options) if key not in Plan.__dataclass_fields__}
+    model = network or tiny_network()
+    return Trainer(model, nn.functional.cross_entropy, batch_at, Plan(**settings | options), folder, **hooks)
 
 
 def same(a: nn.Module, b: nn.Module) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
 
 
+def process(folder: Path, *arguments: str) -> int:
+    command = [sys.executable, "-m", "tests.fixtures.tiny_training", str(folder), *arguments]
+    return subprocess.run(command, cwd=ROOT, check=False, timeout=120).returncode
+
+
 def test_it_learns_and_logs(tmp_path: Path) -> None:
-    run = trainer(tmp_path, steps=60)
-    run.run()
+    trainer(tmp_path, steps=60).run()
     losses = [json.loads(line)["loss"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert len(losses) == 60
     assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
 
 
-def test_resumed_run_equals_an_undisturbed_one(tmp_path: Path) -> None:
-    whole = trainer(tmp_path / "whole")
-    whole.run()
+def test_equal_seeds_give_equal_weights(tmp_path: Path) -> None:
+    a, b, c = (trainer(tmp_path / str(k), seed=seed, deterministic=k == 1) for k, seed in enumerate((5, 5, 6)))
+    for run in (a, b, c):
+        run.run()
+    assert same(a.model, b.model)
+    assert not same(a.model, c.model)
+    assert not torch.are_deterministic_algorithms_enabled()
 
-    class StoppedError(Exception):
-        pass
 
-    first = trainer(tmp_path / "parts")
-    draw = first.batch_at
+def test_killed_run_resumes_to_the_same_bits(tmp_path: Path) -> None:
+    assert process(tmp_path / "parts", "--kill-at", "7") == -signal.SIGKILL
+    assert not (tmp_path / "parts" / "end.safetensors").exists()
+    (tmp_path / "parts" / "state.pt.partial").write_bytes(b"half a state")
+    assert process(tmp_path / "parts", "--resume", "--whole", str(tmp_path / "whole")) == 0
+    ends = [(tmp_path / part / "end.safetensors") for part in ("whole", "parts")]
+    whole, resumed = (safetensors.torch.load_file(end) for end in ends)
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert {safetensors.safe_open(end, "pt").metadata()["best"] for end in ends} == {"6"}
+    assert [step for step, _ in curves(tmp_path / "parts")["loss"]] == list(range(1, 13))
+    assert curves(tmp_path / "whole")["loss"] == curves(tmp_path / "parts")["loss"]
 
-    def stop_at_seven(step: int, progress: float) -> tuple[Tensor, Tensor]:
-        if step == 7:
-            raise StoppedError
-        return draw(step, progress)
 
-    first.batch_at = stop_at_seven
-    with pytest.raises(StoppedError):
-        first.run()
-    first.save_state()
-    second = trainer(tmp_path / "parts")
+def test_a_run_that_is_over_stays_over(tmp_path: Path) -> None:
+    first = trainer(tmp_path)
+    first.run()
+    second = trainer(tmp_path)
     assert second.resume()
-    assert second.step == 7
     second.run()
-    assert same(whole.model, second.model)
-    assert same(whole.ema, second.ema)
+    assert same(first.model, second.model)
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 12
 
 
 def test_no_state_to_resume(tmp_path: Path) -> None:
     assert trainer(tmp_path).resume() is False
+
+
+def test_another_runs_state_is_refused(tmp_path: Path) -> None:
+    trainer(tmp_path, identity="dl seed 1", steps=1).run()
+    with pytest.raises(TrainingError, match="dl seed 1") as refused:
+        trainer(tmp_path, identity="dl seed 2").resume()
+    assert refused.value.code == "E-TRN-04"
+
+
+class Trap:
+    """Runs code when unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.mark,))
+
+
+@pytest.mark.parametrize("harm", ["cut", "noise", "trap", "no dict", "other network", "no optimiser"])
+def test_damaged_state_is_refused(tmp_path: Path, harm: str) -> None:
+    run = trainer(tmp_path, steps=1)
+    run.run()
+    file, mark = tmp_path / "state.pt", tmp_path / "executed"
+    state = torch.load(file, weights_only=True)
+    if harm == "cut":
+        file.write_bytes(file.read_bytes()[:-100])
+    elif harm == "noise":
+        file.write_bytes(b"\x80\x02" + b"noise" * 50)
+    elif harm == "trap":
+        torch.save({**state, "step": Trap(mark)}, file)
+    elif harm == "no dict":
+        torch.save([1, 2], file)
+    elif harm == "other network":
+        torch.save({**state, "model": nn.Linear(2, 2).state_dict()}, file)
+    else:
+        torch.save({**state, "optimiser": {}}, file)
+    with pytest.raises(TrainingError, match="E-TRN-03"):
+        trainer(tmp_path).resume()
+    assert not mark.exists()
 
 
 def test_clock_ends_the_schedule(tmp_path: Path) -> None:
@@ -84,6 +146,78 @@ def test_report_sees_the_average_and_is_logged(tmp_path: Path) -> None:
     run.run()
     last = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
     assert last == {"step": 3, "averaged": True}
+
+
+def test_best_weights_are_kept_and_patience_ends_the_run(tmp_path: Path) -> None:
+    scores = dict(zip(range(2, 13, 2), [0.1, 0.4, 0.3, 0.39, 0.9, 0.9], strict=True))
+    at_four: dict[str, Tensor] = {}
+    told: list[Mapping[str, Any]] = []
+
+    def report(step: int, network: nn.Module) -> dict[str, float]:
+        if step == 4:
+            at_four.update({name: value.clone() for name, value in network.state_dict().items()})
+        return {"miou": scores[step], "other": 1.0}
+
+    run = trainer(
+        tmp_path,
+        report=report,
+        report_every=2,
+        score="miou",
+        patience=2,
+        on_best=lambda network, figures: told.append(figures),
+    )
+    run.run()
+    assert run.step == 8  # two reports after the best one
+    assert run.best is not None
+    assert (run.best.step, run.best.score) == (4, 0.4)
+    assert all(torch.equal(run.best.weights[name], at_four[name]) for name in at_four)
+    assert [figures["miou"] for figures in told] == [0.1, 0.4]
+    again = trainer(tmp_path, report=report, score="miou", patience=2)
+    assert again.resume()
+    again.run()
+    assert again.step == 8
+    assert again.best is not None
+    assert all(torch.equal(again.best.weights[name], at_four[name]) for name in at_four)
+
+
+def test_a_score_nobody_measures_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="report"):
+        trainer(tmp_path, score="miou")
+
+
+def test_stop_takes_effect_within_one_step_and_loses_nothing(tmp_path: Path) -> None:
+    whole = trainer(tmp_path / "whole")
+    whole.run()
+    asked: list[int] = []
+    run = trainer(tmp_path / "parts", should_stop=lambda: len(asked) == 5, watch=lambda p: asked.append(p.step))
+    with pytest.raises(JobCancelledError):
+        run.run()
+    assert run.step == 6
+    second = trainer(tmp_path / "parts")
+    assert second.resume()
+    assert second.step == 6
+    second.run()
+    assert same(whole.model, second.model)
+    assert same(whole.ema, second.ema)
+
+
+def test_watcher_sees_the_time_left(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    trainer(tmp_path, watch=seen.append).run()
+    assert [p.step for p in seen] == list(range(1, 13))
+    assert [p.share for p in seen] == pytest.approx([k / 12 for k in range(1, 13)])
+    assert seen[2].left_s == pytest.approx(3 * seen[2].elapsed_s)
+    assert seen[-1].left_s == 0
+
+
+def test_what_the_watcher_raises_ends_the_run(tmp_path: Path) -> None:
+    def watch(progress: Progress) -> None:
+        raise JobCancelledError
+
+    run = trainer(tmp_path, watch=watch)
+    with pytest.raises(JobCancelledError):
+        run.run()
+    assert run.step == 1
 
 
 def test_a_passing_fault_is_rewound(tmp_path: Path) -> None:
@@ -107,7 +241,7 @@ def test_a_passing_fault_is_rewound(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     run = trainer(tmp_path)
     run.loss = lambda outputs, targets: outputs.sum() * float("nan")
-    with pytest.raises(FloatingPointError):
+    with pytest.raises(TrainingError, match="E-TRN-05"):
         run.run()
 
 
@@ -137,6 +271,69 @@ def test_bfloat16_autocast_gives_the_loss_float32(tmp_path: Path) -> None:
     run.loss = loss
     run.run()
     assert seen == [torch.float32]
+
+
+class TwoHeads(nn.Module):
+    """An auxiliary head beside the main one while it trains."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = tiny_network()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor] | Tensor:
+        out = self.body(x)
+        return (out, out) if self.training else out
+
+
+def test_auxiliary_heads_reach_the_loss_in_float32(tmp_path: Path) -> None:
+    seen = []
+    run = trainer(tmp_path, network=TwoHeads(), steps=1, bf16=True)
+
+    def loss(outputs: tuple[Tensor, Tensor], targets: Tensor) -> Tensor:
+        seen.extend(output.dtype for output in outputs)
+        return nn.functional.cross_entropy(outputs[0], targets)
+
+    run.loss = loss
+    run.run()
+    assert seen == [torch.float32] * 2
+
+
+class Greedy(nn.Module):
+    """Has memory for so many items and no more."""
+
+    def __init__(self, most: int, error: type[Exception] = torch.OutOfMemoryError, text: str = "no memory") -> None:
+        super().__init__()
+        self.body, self.most, self.error, self.text = tiny_network(), most, error, text
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[0] > self.most:
+            raise self.error(self.text)
+        return self.body(x)
+
+
+@pytest.mark.parametrize(("most", "fits"), [(3, 2), (1, 1), (2, 2)])
+def test_out_of_memory_names_the_batch_that_fits(tmp_path: Path, most: int, fits: int) -> None:
+    with pytest.raises(TrainingError) as failed:
+        trainer(tmp_path, network=Greedy(most)).run()
+    assert failed.value.code == "E-TRN-01"
+    assert (failed.value.values["batch"], failed.value.values["fits"]) == (4, fits)
+    assert failed.value.values["shape"] == "1×8×8"
+
+
+def test_out_of_memory_with_any_batch_is_said(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="E-TRN-02"):
+        trainer(tmp_path, network=Greedy(0)).run()
+
+
+def test_memory_a_cpu_refuses_counts_too(tmp_path: Path) -> None:
+    text = "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"
+    with pytest.raises(TrainingError, match="E-TRN-01"):
+        trainer(tmp_path, network=Greedy(2, RuntimeError, text)).run()
+
+
+def test_other_faults_of_the_network_are_not_taken_for_want_of_memory(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        trainer(tmp_path, network=Greedy(2, RuntimeError, "size mismatch")).run()
 
 
 def test_schedule_rises_then_falls() -> None:
