@@ -9,7 +9,9 @@ from types import MappingProxyType
 from typing import Any
 
 from landdamage.learning import sentinel
+from landdamage.learning.augment import Photometry
 from landdamage.learning.scenes import Sampling, Scene
+from landdamage.taxonomy import BY_CODE
 
 LoadSets = Callable[["Folders"], tuple[list[Scene], list[Scene]]]
 
@@ -87,6 +89,7 @@ class Recipe:
 
 DISTRICTS = 36
 FRESH_DISTRICTS = 18
+RIM_DISTRICTS = 24
 VALIDATION_DISTRICTS = 3
 
 
@@ -110,6 +113,16 @@ def _fresh(folders: Folders) -> tuple[list[Scene], list[Scene]]:
 
     seeds = simulated.TRAIN_SEEDS[DISTRICTS : DISTRICTS + FRESH_DISTRICTS]
     train = simulated.load_scenes(seeds, folders.cache, simulated.YEARS[::2], processes=2)
+    validation = simulated.load_scenes(simulated.VALIDATION_SEEDS[:VALIDATION_DISTRICTS], folders.cache, processes=2)
+    return [simulated.mark_clouds(scene) for scene in train], validation[:: len(simulated.YEARS) + 1]
+
+
+def _rims(folders: Folders) -> tuple[list[Scene], list[Scene]]:
+    from landdamage.learning import simulated
+
+    first = DISTRICTS + FRESH_DISTRICTS
+    seeds = simulated.TRAIN_SEEDS[first : first + RIM_DISTRICTS]
+    train = simulated.load_scenes(seeds, folders.cache, simulated.YEARS[1:], processes=2)
     validation = simulated.load_scenes(simulated.VALIDATION_SEEDS[:VALIDATION_DISTRICTS], folders.cache, processes=2)
     return [simulated.mark_clouds(scene) for scene in train], validation[:: len(simulated.YEARS) + 1]
 
@@ -166,6 +179,31 @@ RECIPES = MappingProxyType(
             trained_on="simulated mining districts only (landdamage.simulation), with clouds as background",
             limits="never saw a real image; real scenes at 2 m are outside what is known; clouds become background",
             seed=3,
+        ),
+        # The fourth part: half of the tiles on the rims of pits in years of growth. New excavation is nothing but rims.
+        "2m-rims": Recipe(
+            model="se-cot-dl-mnv2-2m",
+            bands=("B", "G", "R", "N"),
+            optional_bands=("N",),
+            gsd_m=2.0,
+            gsd_range_m=(1.0, 3.0),
+            load=_rims,
+            sampling=Sampling(
+                gsd_range_m=(1.0, 4.0),
+                native_share=0.75,
+                rim_of=BY_CODE["open_pit"].id,
+                rim_share=0.5,
+                droppable=(3,),
+                turn=False,
+                photometry=Photometry(haze=0.3),
+            ),
+            stages=(Stage(1.0, 512, 4),),
+            steps=2000,
+            learning_rate=6e-4,
+            start_from="se-cot-dl-mnv2-2m",
+            trained_on="simulated mining districts only (landdamage.simulation), with clouds as background",
+            limits="never saw a real image; real scenes at 2 m are outside what is known; clouds become background",
+            seed=4,
         ),
         "10m": Recipe(
             model="se-cot-dl-mnv2-10m",

@@ -18,6 +18,7 @@ from landdamage.taxonomy import BY_CODE, IGNORE, NETWORK_CLASS_COUNT
 BACKGROUND = BY_CODE["background"].id
 CLOUD = 254  # a label of training scenes only: drawn like a class, taught as background
 CENTRE_STRIDE = 8  # every eighth pixel is enough to find places of a class
+Places = list[tuple[int, NDArray[np.int32]]]  # scene index, (n,2) rows and columns
 NEAR_NATIVE = 0.15  # relative spread of the sampling distance of tiles drawn near the scene's own
 
 
@@ -87,6 +88,8 @@ class Sampling:
         gsd_range_m: sampling distances to be learned, metres.
         native_share: share of tiles near the scene's own sampling distance; the rest spread over the range.
         class_share: share of tiles centred on a class drawn uniformly; the rest lie anywhere.
+        rim_of: class whose outline is hard to see and gets tiles of its own; None for no such class.
+        rim_share: share of tiles centred where that class meets another.
         droppable: band indexes the network must do without at times.
         turn: whether tiles are turned and flipped upside down; False keeps shadows where the northern sun puts them.
         photometry: strengths.
@@ -95,6 +98,8 @@ class Sampling:
     gsd_range_m: tuple[float, float]
     native_share: float = 0.6
     class_share: float = 0.4
+    rim_of: int | None = None
+    rim_share: float = 0.0
     droppable: tuple[int, ...] = ()
     turn: bool = True
     photometry: Photometry = field(default_factory=Photometry)
@@ -107,12 +112,17 @@ class TileSource:
         if not scenes:
             raise ValueError("no scenes to draw from")
         self.scenes, self.sampling = scenes, sampling
-        self._places: dict[int, list[tuple[int, NDArray[np.int32]]]] = {}
+        self._places: dict[int, Places] = {}
+        self._rims: Places = []
         for index, scene in enumerate(scenes):
             coarse = np.asarray(scene.labels[::CENTRE_STRIDE, ::CENTRE_STRIDE])
             for class_id in np.unique(coarse[coarse != IGNORE]):
                 where = np.argwhere(coarse == class_id).astype(np.int32) * CENTRE_STRIDE
                 self._places.setdefault(int(class_id), []).append((index, where))
+            if sampling.rim_of is not None and len(where := _rim(coarse, sampling.rim_of)):
+                self._rims.append((index, where * CENTRE_STRIDE))
+        if sampling.rim_share and not self._rims:
+            raise ValueError(f"class {sampling.rim_of} meets no other class")
 
     def draw(self, rng: np.random.Generator, side: int) -> tuple[Image, Labels]:
         """One tile: image (C,side,side) float32 and labels (side,side) uint8."""
@@ -136,18 +146,32 @@ class TileSource:
         return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(labels)).long()
 
     def _centre(self, rng: np.random.Generator) -> tuple[Scene, int, int]:
+        if self.sampling.rim_share and rng.random() < self.sampling.rim_share:
+            return self._pick(rng, self._rims)
         if rng.random() < self.sampling.class_share:
-            class_id = list(self._places)[rng.integers(len(self._places))]
-            holders = self._places[class_id]
-            index, where = holders[rng.integers(len(holders))]
-            row, column = where[rng.integers(len(where))]
-            return self.scenes[index], int(row), int(column)
+            return self._pick(rng, self._places[list(self._places)[rng.integers(len(self._places))]])
         scene = self.scenes[int(rng.integers(len(self.scenes)))]
         height, width = scene.labels.shape
         return scene, int(rng.integers(height)), int(rng.integers(width))
+
+    def _pick(self, rng: np.random.Generator, places: Places) -> tuple[Scene, int, int]:
+        index, where = places[rng.integers(len(places))]
+        row, column = where[rng.integers(len(where))]
+        return self.scenes[index], int(row), int(column)
 
     def _gsd(self, rng: np.random.Generator, scene: Scene) -> float:
         low, high = self.sampling.gsd_range_m
         if rng.random() < self.sampling.native_share:
             return scene.gsd_m * float(np.exp(rng.uniform(-NEAR_NATIVE, NEAR_NATIVE)))
         return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def _rim(labels: Labels, class_id: int) -> NDArray[np.int32]:
+    """Pixels of a class with a neighbour of another, observed class: (n,2) rows and columns."""
+    padded = np.pad(labels, 1, constant_values=IGNORE)
+    inside = labels == class_id
+    beside = np.zeros_like(inside)
+    for rows, columns in ((0, 1), (2, 1), (1, 0), (1, 2)):
+        neighbour = padded[rows : rows + labels.shape[0], columns : columns + labels.shape[1]]
+        beside |= (neighbour != class_id) & (neighbour != IGNORE)
+    return np.argwhere(inside & beside).astype(np.int32)
