@@ -56,6 +56,7 @@ def needs(*, testing: bool) -> list[Need]:
         found.append(Need(_program("redis-server"), ("redis-server",)))
     if testing:
         found.append(Need(_program("chromium", "chromium-browser"), ("chromium",)))
+        found.append(Need(_program("ogrinfo"), ("gdal-bin",)))  # a reader of our OGC API that is not ours
     return found
 
 
