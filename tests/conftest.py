@@ -19,6 +19,7 @@ pytest_plugins = [
     "tests.fixtures.books",
     "tests.fixtures.simulated_books",
     "tests.fixtures.accounted",
+    "tests.fixtures.plot",
 ]
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,9 +1,12 @@
-"""What a sealed edition is: one hash over its cells, the same wherever and whenever they are computed again."""
+"""What a sealed edition is: one hash over its cells and restorations, the same whenever they are computed again."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any, Final
 
 import geopandas as gpd
@@ -18,6 +21,24 @@ ATTRIBUTES: Final = (
     "observed_year", "redamaged", "outside_licence", "scene_id", "confidence", "vegetated_years",
 )  # fmt: skip
 CONFIDENCE_DIGITS: Final = 6
+# What the hash covers: 1 the cells; 2 the cells, then how ground was restored and what proves it.
+FORMAT: Final = 2
+FORMATS: Final = (1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class RestorationRecord:
+    """How the ground of a piece was brought back: what a reviewer entered, and the SHA-256 of each piece of evidence.
+
+    ``piece`` is its identity, see ``outline_sha256``; row numbers play no part.
+    """
+
+    piece: str
+    restored_kind: str
+    mode: str
+    post_use: str
+    accepted_on: date | None
+    evidence: tuple[str, ...]
 
 
 def place_keys(geometries: gpd.GeoSeries) -> np.ndarray:
@@ -35,29 +56,54 @@ def outline_sha256(wkb: bytes, *what: str) -> str:
     return hashlib.sha256(wkb + "|".join(what).encode()).hexdigest()
 
 
-def content_sha256(cells: gpd.GeoDataFrame) -> str:
-    """The hash of an edition's cells: sorted by place, one line of canonical JSON each.
+def content_sha256(
+    cells: gpd.GeoDataFrame, restorations: Iterable[RestorationRecord] = (), *, version: int = FORMAT
+) -> str:
+    """The hash of an edition's content: its cells sorted by place, then its restorations by piece, a line of canonical
+    JSON each.
 
     Args:
         cells: any CRS; geometry and ``ATTRIBUTES`` (codes as text, missing values as None or NA).
+        restorations: of its pieces.
+        version: one of ``FORMATS``; an edition keeps the one it was sealed with, 1 does not cover restorations.
 
     Returns:
         SHA-256 in hexadecimal; it does not depend on the order of the rows, nor on rings, nor on row numbers.
 
     Raises:
         KeyError: an attribute is missing.
+        ValueError: no such format.
     """
+    if version not in FORMATS:
+        raise ValueError(f"no content format {version}")
     table = {name: _plain(cells[name]) for name in ATTRIBUTES}
     lines = []
     for position, wkb in enumerate(place_keys(cells.geometry)):
         record: dict[str, Any] = {name: values[position] for name, values in table.items()}
         record["wkb"] = wkb.hex()
-        lines.append(json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
+        lines.append(_line(record))
+    lines.sort(key=lambda line: (line[line.rindex('"wkb"') :], line))
+    if version > 1:
+        lines.insert(0, _line({"format": version}))
+        lines += sorted(
+            _line(
+                asdict(row)
+                | {
+                    "accepted_on": row.accepted_on.isoformat() if row.accepted_on else None,
+                    "evidence": sorted(row.evidence),
+                }
+            )
+            for row in restorations
+        )
     digest = hashlib.sha256()
-    for line in sorted(lines, key=lambda line: (line[line.rindex('"wkb"') :], line)):
+    for line in lines:
         digest.update(line.encode())
         digest.update(b"\n")
     return digest.hexdigest()
+
+
+def _line(record: dict[str, Any]) -> str:
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _plain(column: pd.Series) -> list[Any]:

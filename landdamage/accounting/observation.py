@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
@@ -95,6 +96,59 @@ class Observation:
     out_of_season: tuple[int, ...] = field(default=())
 
 
+def with_decided_waters(patches: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Let what a person said of a water hold wherever the year's scenes show that water.
+
+    A decision is about the water, not about the picture it was made on: another scene's water patch, at least half of
+    which lies on waters that people decided, has their origin too (of several, the one with most of its ground). Where
+    another scene shows no water the decision says nothing.
+
+    Args:
+        patches: all of a year's, EPSG:4490; class_code, water_origin, source, author, water_by (key of who decided the
+            origin, empty for nobody).
+
+    Returns:
+        The same rows; water_origin and water_by are filled in where a decision reaches.
+    """
+    result = patches.copy()
+    water = patches["class_code"].to_numpy() == "water"
+    decided = np.flatnonzero(water & _by_hand(patches))
+    asked = np.flatnonzero(water & ~_by_hand(patches))
+    if not len(decided) or not len(asked):
+        return result
+    known = shapely.make_valid(to_albers(patches.geometry.iloc[decided]))
+    shapes = shapely.make_valid(to_albers(patches.geometry.iloc[asked]))
+    one, two = shapely.STRtree(known).query(shapes, predicate="intersects")
+    common = shapely.intersection(shapes[one], known[two])
+    shared = pd.DataFrame(
+        {
+            "patch": asked[one],
+            "origin": patches["water_origin"].to_numpy()[decided[two]],
+            "decided": decided[two],
+            "row": np.arange(len(one)),
+            "area": shapely.area(common),
+        }
+    )
+    origins, people = result.columns.get_loc("water_origin"), result.columns.get_loc("water_by")
+    whole = pd.Series(shapely.area(shapes), index=asked)
+    for patch, rows in shared.groupby("patch"):
+        if shapely.union_all(common[rows["row"]]).area < HALF * whole[patch]:  # type: ignore[index]
+            continue
+        origin = rows.groupby("origin")["area"].sum().idxmax()
+        source = rows[rows["origin"] == origin].sort_values("area")["decided"].iat[-1]
+        result.iloc[patch, origins] = origin
+        result.iloc[patch, people] = patches["water_by"].iat[source] or patches["author"].iat[source]
+    return result
+
+
+def _by_hand(patches: gpd.GeoDataFrame) -> NDArray[np.bool_]:
+    """Where a person's word about the water stands; tables of before the question was kept apart have no column."""
+    drawn = np.isin(patches["source"].to_numpy(), PERSONAL)
+    known = (patches["water_origin"].notna() & ~patches["water_origin"].isin(["", "unknown"])).to_numpy()
+    said = patches["water_by"].to_numpy() != "" if "water_by" in patches else np.zeros(len(patches), bool)
+    return np.asarray((drawn & known) | said, bool)
+
+
 def water_origins(
     patches: gpd.GeoDataFrame,
     book_pits: Sequence[BaseGeometry] | Geometries = (),
@@ -102,12 +156,13 @@ def water_origins(
 ) -> list[WaterOrigin | None]:
     """Decide the origin of each water patch; None for other classes.
 
-    What a person drew or edited keeps its origin. Else, in this order: at least half of the patch lies on ground that
-    was open pit or pit water in last year's book, or its proposal says so -> ``pit_water``; proposed as
+    What a person drew, edited or decided keeps its origin. Else, in this order: at least half of the patch lies on
+    ground that was open pit or pit water in last year's book, or its proposal says so -> ``pit_water``; proposed as
     ``tailings_water``; it meets the hydrography, or was proposed as ``natural`` -> ``natural``; ``unknown``.
 
     Args:
-        patches: EPSG:4490; class_code, water_origin (the proposal of the interpretation), source.
+        patches: EPSG:4490; class_code, water_origin (the proposal of the interpretation), source, water_by (key of who
+            decided the origin; may be missing).
         book_pits: cells of open pit and pit water in last year's book that touch the patches, Albers, disjoint.
         hydrography: rivers, lakes, reservoirs, EPSG:4490.
     """
@@ -115,10 +170,11 @@ def water_origins(
     tree = shapely.STRtree(pits)
     natural = to_albers([hydrography])[0]
     origins: list[WaterOrigin | None] = [None] * len(patches)
+    by_hand = _by_hand(patches) | np.isin(patches["source"].to_numpy(), PERSONAL)
     for i in np.flatnonzero(patches["class_code"].to_numpy() == "water"):
         stored: WaterOrigin = patches["water_origin"].iat[i] or "unknown"
         origins[i] = stored
-        if patches["source"].iat[i] in PERSONAL or stored == "pit_water":
+        if by_hand[i] or stored == "pit_water":
             continue
         shape = to_albers([patches.geometry.iat[i]])[0]
         near = pits[tree.query(shape, predicate="intersects")]
@@ -142,7 +198,8 @@ def labels_of_year(
     """What the scenes of a year show of a territory.
 
     The newest scene that sees a place decides; there the class first in ``taxonomy.PRECEDENCE`` wins, and ground
-    without a patch is OTHER. A polygon that a person drew or edited stands above all, on ground its own scene sees.
+    without a patch is OTHER. A polygon that a person drew or edited stands above all, on ground its own scene sees; who
+    only decided the origin of a water has drawn nothing, and a newer scene still decides what is there.
     Accepted subsidence counts on observed ground below visible excavation, occupation and water, above vegetation.
 
     Args:

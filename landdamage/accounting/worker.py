@@ -100,24 +100,28 @@ def compute(unit: UnitInput) -> UnitResult:
         cells.drop(columns=["region", "scene"]).assign(
             region_code=regions[cells["region"].to_numpy()], scene_id=scenes[cells["scene"].to_numpy()]
         ),
-        pieces.drop(columns="patches").assign(author=_authors(unit, pieces)),
+        pieces.drop(columns="patches").assign(authors=_authors(unit, cells, pieces)),
         [int(unit.patches["patch_id"].iat[position]) for position in observation.undecided_water],
         [unit.scenes[position].scene_id for position in observation.out_of_season],
     )
 
 
-def _authors(unit: UnitInput, pieces: gpd.GeoDataFrame) -> list[str]:
-    """The person behind each piece: of its patches, or of the subsidence it shows; empty where the model is."""
-    people = unit.patches["author"].to_numpy()
-    sunk = to_albers(unit.subsidence)
-    authors = []
+def _authors(unit: UnitInput, cells: gpd.GeoDataFrame, pieces: gpd.GeoDataFrame) -> list[str]:
+    """Everybody behind each piece: who drew or edited one of its patches or decided its water, who surveyed
+    subsidence that some of it shows. Empty where only the model is.
+    """
+    columns = [unit.patches[name].to_numpy() for name in ("author", "water_by") if name in unit.patches]
+    sunk = shapely.make_valid(to_albers(unit.subsidence))
+    sinking = cells[cells["obs_state"] == State.SUBSIDENCE]
+    everybody = []
     for row in pieces.itertuples():
-        known = [people[patch] for patch in row.patches if people[patch]]
-        if row.obs_state == State.SUBSIDENCE:
-            touching = np.flatnonzero(shapely.intersects(sunk, row.geometry)).tolist()
-            known += [unit.surveyors[position] for position in touching]
-        authors.append(known[0] if known else "")
-    return authors
+        known = [people[patch] for patch in row.patches for people in columns if people[patch]]
+        shown = sinking.geometry[sinking["piece"] == row.piece].to_numpy()
+        if len(shown):
+            _, touching = shapely.STRtree(sunk).query(shown, predicate="intersects")
+            known += [unit.surveyors[position] for position in np.unique(touching) if unit.surveyors[position]]
+        everybody.append(" ".join(dict.fromkeys(known)))
+    return everybody
 
 
 def compute_file(folder: Path, number: int) -> None:

@@ -40,8 +40,8 @@ class UnitInput:
         territory: whose ground.
         opening: its part of the book below (Albers): geometry, state, area_cm2, observed_year, vegetated_years.
         scenes: those that may show some of it.
-        patches: EPSG:4490; those that reach it: the columns ``labels_of_year`` wants, patch_id, and author (key of who
-            drew or edited it, empty for the model).
+        patches: EPSG:4490; those that reach it: the columns ``labels_of_year`` wants, patch_id, author (key of who
+            drew or edited it, empty for the model) and water_by (key of who decided its water, empty for nobody).
         subsidence: accepted polygons, EPSG:4490.
         surveyors: the author of each of them.
         book_pits: open pits and pit water of the book below its water patches, Albers.
@@ -68,8 +68,8 @@ class UnitInput:
 class UnitResult:
     """What the account of one territory gave: cells and pieces (Albers, see ``unit.UnitCells``) and what it met.
 
-    Cells name their region by ``region_code`` and their scene by ``scene_id``; pieces have ``author`` instead of
-    patches, the key of the person behind what they show, empty for the model.
+    Cells name their region by ``region_code`` and their scene by ``scene_id``; pieces have ``authors`` instead of
+    patches: the keys of all people behind what they show, with blanks between, empty for the model.
     ``undecided_water`` are keys of patches, ``out_of_season`` keys of scenes.
     """
 

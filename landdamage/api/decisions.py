@@ -40,6 +40,7 @@ class ChangeSerializer(serializers.ModelSerializer[ChangePiece]):
     geometry = GeometryField(source="geom", read_only=True)
     outside_licence = serializers.SerializerMethodField()
     author = serializers.CharField(source="author.username", default=None, read_only=True)
+    authors = serializers.SerializerMethodField()
     decided_by = serializers.CharField(source="decided_by.username", default=None, read_only=True)
     restoration = RestorationSerializer(read_only=True, default=None)
 
@@ -47,8 +48,8 @@ class ChangeSerializer(serializers.ModelSerializer[ChangePiece]):
         model = ChangePiece
         fields = (
             "piece_id", "edition", "mine", "kind", "prev_kind", "obs_kind", "prev_state", "obs_state", "area_cm2",
-            "confidence", "prev_on", "obs_on", "outside_licence", "author", "decision", "reason", "decided_by",
-            "decided_at", "lock", "restoration", "geometry",
+            "confidence", "prev_on", "obs_on", "outside_licence", "author", "authors", "decision", "reason",
+            "decided_by", "decided_at", "lock", "restoration", "geometry",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -56,6 +57,10 @@ class ChangeSerializer(serializers.ModelSerializer[ChangePiece]):
         """Whether some of it lies beyond the licence boundary."""
         may = allowed(self.context["request"].user, Action.READ_OUTSIDE_LICENCE, piece.edition.region)
         return piece.outside_licence if may else None
+
+    def get_authors(self, piece: ChangePiece) -> list[str]:
+        """Everybody who drew some of what it shows; none of them may decide it."""
+        return [row.person.username for row in piece.authors.all()]
 
 
 class RestorationFactsSerializer(serializers.Serializer[Any]):
@@ -154,7 +159,7 @@ class ChangeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         rows = ChangePiece.objects.visible_to(self.request.user)
         joined = rows.select_related("edition__region", "author", "decided_by", "restoration")
         return joined.defer("edition__results", "edition__inputs", "edition__region__geom").prefetch_related(
-            "restoration__evidence"
+            "restoration__evidence", "authors__person"
         )
 
     @extend_schema(request=OneDecisionSerializer, responses=ChangeSerializer)

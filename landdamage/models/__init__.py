@@ -11,6 +11,7 @@ from landdamage.models.books import (
     Evidence,
     MonitoredArea,
     ObservationMask,
+    PieceAuthor,
     Restoration,
     Subsidence,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "MonitoredArea",
     "ObservationMask",
     "Patch",
+    "PieceAuthor",
     "Restoration",
     "Scene",
     "Subsidence",

@@ -10,6 +10,7 @@ from django.contrib.gis.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from landdamage.accounting.content import FORMAT
 from landdamage.accounting.states import DECISIONS, KINDS, NAMES, Flow, PieceKind, State
 from landdamage.models.interpretation import InterpretationRun
 from landdamage.models.scene import Scene
@@ -137,6 +138,7 @@ class Edition(models.Model):
     results = models.JSONField(_("coverage, bias, checks"), default=dict, blank=True)
     computed_at = models.DateTimeField(_("computed"), null=True, blank=True)
     content_sha256 = models.CharField(_("content SHA-256"), max_length=64, blank=True)
+    content_format = models.PositiveSmallIntegerField(_("format of the hashed content"), default=FORMAT)
     code_version = models.CharField(_("code version"), max_length=40, blank=True)
     job = models.ForeignKey(Job, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("job"))
     change_note = models.TextField(_("change note"), blank=True)
@@ -211,7 +213,7 @@ class ChangePiece(models.Model):
     prev_on = models.DateField(_("imagery before"), null=True, blank=True)
     obs_on = models.DateField(_("imagery now"), null=True, blank=True)
     outside_licence = models.BooleanField(_("reaches beyond the licence boundary"), default=False)
-    # Who drew or edited the polygon behind it; None where the model did.
+    # The first of ``authors``, None where the model is the only one.
     author = _person(_("author"))
     decision = models.CharField(
         _("decision"), max_length=10, blank=True, choices=[c for c in FLOW_CODES if c[0] in sum(DECISIONS.values(), ())]
@@ -252,6 +254,22 @@ class ChangePiece(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.piece_id}"
+
+
+class PieceAuthor(models.Model):
+    """A person behind a change: drew or edited a patch of it, decided its water, or surveyed its subsidence."""
+
+    piece = models.ForeignKey(ChangePiece, models.CASCADE, related_name="authors", verbose_name=_("change"))
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("author"))
+
+    class Meta:
+        verbose_name = _("author of a change")
+        verbose_name_plural = _("authors of changes")
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["piece", "person"], name="piece_author_once")]
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.piece_id}"
 
 
 class ChangeCell(models.Model):

@@ -125,6 +125,16 @@ class Patch(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("author")
     )
 
+    # Who decided the origin of the water: behind what it shows like an author, though the outline is not theirs.
+    water_decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("water decided by"),
+    )
+
     objects = PatchQuerySet.as_manager()
 
     class Meta:
@@ -144,6 +154,11 @@ class Patch(models.Model):
                 )
                 | (~models.Q(class_code="water") & models.Q(water_origin="")),
                 name="patch_water_origin_for_water_only",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(water_decided_by__isnull=True)
+                | models.Q(class_code="water", water_origin__in=["pit_water", "tailings_water", "natural"]),
+                name="patch_decided_water_has_an_origin",
             ),
             models.CheckConstraint(
                 condition=models.Q(confidence__gte=0) & models.Q(confidence__lte=1), name="patch_confidence_is_a_share"

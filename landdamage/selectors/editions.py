@@ -14,6 +14,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.db.models import Q, QuerySet
 
+from landdamage.accounting.content import RestorationRecord
 from landdamage.accounting.statement import Statement, statement
 from landdamage.accounting.states import State
 from landdamage.models import ChangePiece, CheckSample, Edition, Restoration
@@ -165,6 +166,22 @@ def edition_cells(edition: Edition) -> gpd.GeoDataFrame:
     return _cells(edition, {})
 
 
+def edition_restorations(edition: Edition) -> list[RestorationRecord]:
+    """How its pieces were restored, as the hash of the edition's content covers it."""
+    rows = Restoration.objects.filter(piece__edition=edition).select_related("piece").prefetch_related("evidence")
+    return [
+        RestorationRecord(
+            piece=row.piece.geometry_sha256,
+            restored_kind=row.restored_kind,
+            mode=row.mode,
+            post_use=row.post_use,
+            accepted_on=row.accepted_on,
+            evidence=tuple(proof.sha256 for proof in row.evidence.all()),
+        )
+        for row in rows.order_by("pk")
+    ]
+
+
 def edition_statement(
     edition: Edition, region: Region | str | None = None, mine: Mine | str | None = None, by: str | None = None
 ) -> Statement:
@@ -292,13 +309,15 @@ def _pieces(edition: Edition, where: Mapping[str, Any]) -> gpd.GeoDataFrame:
     sql = f"""
         SELECT p.piece_id, p.kind, p.prev_kind, p.obs_kind, p.prev_state, p.obs_state, p.area_cm2, p.mine_id::text,
                p.confidence, p.prev_on, p.obs_on, p.decision, p.reason,
-               coalesce(nullif(a.display_name, ''), a.username, ''),
+               coalesce((
+                   SELECT string_agg(coalesce(nullif(a.display_name, ''), a.username), '、' ORDER BY w.id)
+                   FROM landdamage_pieceauthor w JOIN access_user a ON a.id = w.person_id WHERE w.piece_id = p.piece_id
+               ), ''),
                coalesce(nullif(d.display_name, ''), d.username, ''),
                (p.decided_at AT TIME ZONE 'Asia/Shanghai')::date, p.outside_licence, p.lock,
                coalesce(s.restored_kind, ''), coalesce(s.mode, ''), coalesce(s.post_use, ''), s.accepted_on,
                ST_AsBinary(p.geom)
         FROM landdamage_changepiece p
-        LEFT JOIN access_user a ON a.id = p.author_id
         LEFT JOIN access_user d ON d.id = p.decided_by_id
         LEFT JOIN landdamage_restoration s ON s.piece_id = p.piece_id
         WHERE p.edition_id = %(edition)s {inside} ORDER BY p.area_cm2 DESC, p.piece_id"""

@@ -26,7 +26,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from landdamage.accounting.bias import pseudo_change
-from landdamage.accounting.content import content_sha256
+from landdamage.accounting.content import FORMAT, content_sha256
 from landdamage.accounting.ledger import settle
 from landdamage.accounting.planar import ALBERS
 from landdamage.accounting.rules import Rules
@@ -35,7 +35,7 @@ from landdamage.accounting.unit import exit_cells
 from landdamage.accounting.worker import compute_all, input_path, result_path
 from landdamage.accounting.workfiles import archive, load_result
 from landdamage.models import ControlPolygon, Edition
-from landdamage.selectors.editions import edition_cells, edition_mines
+from landdamage.selectors.editions import edition_cells, edition_mines, edition_restorations
 from landdamage.services.account_inputs import OUTLINES, prepare, read_exits
 from landdamage.services.booking import book, carry, codes, decisions_before, piece_hashes, stored
 from landdamage.services.editions import check_cells
@@ -159,7 +159,7 @@ def read_year(folder: Path, plan: Mapping[str, Any], exits: bool = True) -> Year
         table[name] = table[name].astype("Int64").replace(0, pd.NA)
     parts = pd.concat(pieces, ignore_index=True)
     parts["mine_id"] = parts["mine_id"].replace("", None)
-    parts["author_id"] = pd.array([int(author) if author else None for author in parts["author"]], dtype="Int64")
+    parts["author_ids"] = [[int(key) for key in keys.split()] for keys in parts["authors"]]
     parts["geometry_sha256"] = piece_hashes(parts)
     return Year(
         gpd.GeoDataFrame(table, geometry="geometry", crs=ALBERS),
@@ -170,10 +170,10 @@ def read_year(folder: Path, plan: Mapping[str, Any], exits: bool = True) -> Year
 
 
 def edition_verify(edition: Edition) -> str:
-    """Compute a computed edition again from what its row names, and take the hash.
+    """Compute a computed edition again from what its row names, and take the hash in the format it was sealed with.
 
-    The units' inputs come from the archive kept with the edition, the decisions from its pieces; register and imagery
-    are not asked.
+    The units' inputs come from the archive kept with the edition, the decisions and restorations from its pieces;
+    register and imagery are not asked.
 
     Returns:
         The hash.
@@ -184,9 +184,10 @@ def edition_verify(edition: Edition) -> str:
     if "archive_sha256" not in edition.inputs:
         raise MineGISError("E-EDI-12")
     cells = edition_cells(edition)
-    found = content_sha256(cells)
+    restored, version = edition_restorations(edition), edition.content_format if edition.is_sealed else FORMAT
+    found = content_sha256(cells, restored, version=version)
     with tempfile.TemporaryDirectory() as place:
-        again = content_sha256(_computed_again(edition, Path(place), cells))
+        again = content_sha256(_computed_again(edition, Path(place), cells), restored, version=version)
     for known in (again, edition.content_sha256 or found):
         if found != known:
             raise MineGISError("E-EDI-16", found=found[:12], value=known[:12])

@@ -29,6 +29,7 @@ from minegis.errors import MineGISError
 from minegis.registry.models import SRID, Mine
 
 PLAN = "plan.json"
+PLAN_FORMAT = 2  # of the plan and the unit files beside it
 EXITS = "exits.gpkg"
 OUTLINES = "outlines.npz"
 MARGIN = 0.001  # degrees round a territory when its inputs are chosen, about 100 m
@@ -38,6 +39,8 @@ PITS = (State.OPEN_PIT, State.PIT_WATER)
 
 def prepare(edition: Edition, folder: Path, progress: Callable[[float], None] = lambda share: None) -> dict[str, Any]:
     """Write the input of every unit, the exits and the plan; a plan that is there already is taken as it is.
+
+    Files that another version of the program left behind are not taken up: an attempt may outlive an upgrade.
 
     Args:
         edition: the draft.
@@ -54,7 +57,10 @@ def prepare(edition: Edition, folder: Path, progress: Callable[[float], None] = 
     plan_path = folder / PLAN
     if plan_path.exists():
         plan: dict[str, Any] = json.loads(plan_path.read_text())
-        return plan
+        if plan.get("format") == PLAN_FORMAT:
+            return plan
+        for stale in (*folder.glob("unit-*"), plan_path):
+            stale.unlink(missing_ok=True)
     found = gather(edition)
     territories = partition(
         [
@@ -82,6 +88,7 @@ def prepare(edition: Edition, folder: Path, progress: Callable[[float], None] = 
     if len(exits):
         exits.to_file(folder / EXITS, driver="GPKG")
     plan = {
+        "format": PLAN_FORMAT,
         "units": [
             {"mine": one.mine, "region": one.region, "scenes": scenes, "ground_m2": one.geometry.area}
             for one, scenes in zip(territories, chosen, strict=True)

@@ -17,7 +17,7 @@ from django.db.models import Q
 from shapely.geometry.base import BaseGeometry
 
 from landdamage.accounting.bias import mixed_sensor
-from landdamage.accounting.observation import SceneView
+from landdamage.accounting.observation import SceneView, with_decided_waters
 from landdamage.accounting.overlay import frame_to_albers
 from landdamage.accounting.planar import ALBERS, geometries, to_albers
 from landdamage.accounting.rules import Rules
@@ -176,18 +176,18 @@ def _patches(runs: Sequence[InterpretationRun], scenes: Sequence[Scene], ground:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT patch_id, run_id, class_code, water_origin, confidence, source, coalesce(author_id::text, ''), "
-            "ST_AsBinary(geom) "
+            "coalesce(water_decided_by_id::text, ''), ST_AsBinary(geom) "
             "FROM landdamage_patch WHERE run_id = ANY(%s) AND geom && ST_MakeEnvelope(%s, %s, %s, %s, 4490) "
             "ORDER BY patch_id",
             [list(of_run), west, south, east, north],
         )
         rows = cursor.fetchall()
-    columns = ["patch_id", "run", "class_code", "water_origin", "confidence", "source", "author", "wkb"]
+    columns = ["patch_id", "run", "class_code", "water_origin", "confidence", "source", "author", "water_by", "wkb"]
     frame = pd.DataFrame(rows, columns=columns)
     shapes = geometries(shapely.from_wkb(bytes(wkb)) for wkb in frame.pop("wkb"))
     frame["scene"] = np.array([of_run[run] for run in frame.pop("run")], np.int64)
     frame = frame.astype({"patch_id": "int64", "confidence": "float64"})
-    return gpd.GeoDataFrame(frame, geometry=shapes, crs=SRID)
+    return with_decided_waters(gpd.GeoDataFrame(frame, geometry=shapes, crs=SRID))
 
 
 def _seen(scene: Scene) -> Any:

@@ -52,17 +52,17 @@ def carry(pieces: gpd.GeoDataFrame, old: gpd.GeoDataFrame) -> tuple[dict[int, in
     """Old decisions for new pieces.
 
     Args:
-        pieces: Albers; kind, prev_kind, obs_kind, geometry_sha256, author (key as text), geometry.
+        pieces: Albers; kind, prev_kind, obs_kind, geometry_sha256, author_ids (list), geometry.
         old: ``decisions_before``.
 
     Returns:
         Position of a new piece -> position of its old one; and the decisions that found no piece, for the record. Who
-        has become the author of a change meanwhile has not decided it.
+        has become one of the authors of a change meanwhile has not decided it.
     """
     found = {
         new: was
         for new, was in matches(pieces, old).items()
-        if str(old["decided_by_id"].iat[was]) != pieces["author"].iat[new]
+        if old["decided_by_id"].iat[was] not in pieces["author_ids"].iat[new]
     }
     kept = set(found.values())
     lost = [
@@ -116,6 +116,8 @@ def book(
             "(SELECT piece_id FROM landdamage_changepiece WHERE edition_id = %s)",
             "DELETE FROM landdamage_restoration WHERE piece_id IN "
             "(SELECT piece_id FROM landdamage_changepiece WHERE edition_id = %s)",
+            "DELETE FROM landdamage_pieceauthor WHERE piece_id IN "
+            "(SELECT piece_id FROM landdamage_changepiece WHERE edition_id = %s)",
             "DELETE FROM landdamage_changecell WHERE edition_id = %s",
             "DELETE FROM landdamage_changepiece WHERE edition_id = %s",
         ):
@@ -126,6 +128,9 @@ def book(
         )
         keys = [key for (key,) in cursor.fetchall()]
         _copy(cursor, ChangePiece._meta.db_table, PIECE_COLUMNS, _piece_rows(edition, pieces, keys, old, found))
+        authors = zip(keys, pieces["author_ids"], strict=True)
+        rows = ((key, person) for key, people in authors for person in people)
+        _copy(cursor, "landdamage_pieceauthor", ("piece_id", "person_id"), rows)
         _copy(cursor, "landdamage_changecell", CELL_COLUMNS, _cell_rows(edition, cells, keys, regions))
     for new, was in found.items():
         facts = restorations.get(int(old["pk"].iat[was]))
@@ -168,7 +173,7 @@ def _piece_rows(
             keys[position], edition.pk, _none(row.mine_id), row.kind, row.prev_kind, row.obs_kind,
             State(row.prev_state).code, State(row.obs_state).code, int(row.area_cm2), outlines[position],
             row.geometry_sha256, _none(row.confidence), _none(row.prev_on), _none(row.obs_on),
-            bool(row.outside_licence), _none(row.author_id), *decided, 1,
+            bool(row.outside_licence), row.author_ids[0] if row.author_ids else None, *decided, 1,
         )  # fmt: skip
 
 

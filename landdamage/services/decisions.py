@@ -14,7 +14,7 @@ from django.utils import timezone
 from landdamage.accounting.ledger import settle
 from landdamage.accounting.statement import statement
 from landdamage.accounting.states import DECISIONS, RESTORED_KIND_DEFAULT, Flow, PieceKind, State
-from landdamage.models import ChangePiece, Edition, Evidence, Restoration
+from landdamage.models import ChangePiece, Edition, Evidence, PieceAuthor, Restoration
 from landdamage.selectors.editions import Sums, edition_sums, kind_sums, numbered
 from landdamage.services.booking import codes
 from landdamage.services.editions import refuse_while_computing
@@ -91,7 +91,7 @@ def decide_many(
         edition: the draft.
         locks: piece and the revision the user saw of it.
         decision: a flow that fits the kind of every piece (``states.DECISIONS``), or empty to undo.
-        user: a reviewer of the region who is the author of none of them.
+        user: a reviewer of the region who is among the authors of none of them.
         reason: needed for rejected, corrected, restored and omission.
         restoration: needed for restored, with at least one piece of evidence.
 
@@ -168,7 +168,8 @@ def _check(
     pieces: Sequence[ChangePiece], decision: str, user: User, reason: str, restoration: RestorationFacts | None
 ) -> None:
     _fits(pieces, decision)
-    if any(piece.author_id == user.pk for piece in pieces):
+    drew = PieceAuthor.objects.filter(piece__in=pieces, person=user).exists()
+    if drew or any(piece.author_id == user.pk for piece in pieces):
         raise MineGISError("E-EDI-05")
     if decision in WITH_REASON and not reason.strip():
         raise MineGISError("E-EDI-07", value=decision)

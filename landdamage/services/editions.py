@@ -14,13 +14,20 @@ from django.db.models import Case, Max, QuerySet, When
 from django.utils import timezone
 from shapely.geometry.base import BaseGeometry
 
-from landdamage.accounting.content import content_sha256
+from landdamage.accounting.content import FORMAT, content_sha256
 from landdamage.accounting.identities import check
 from landdamage.accounting.statement import Statement
 from landdamage.accounting.surveyed import EXTENTS, Extent
 from landdamage.accounting.workfiles import save_table
 from landdamage.models import ChangePiece, Edition, MonitoredArea
-from landdamage.selectors.editions import edition_cells, edition_statement, edition_sums, kind_sums, numbered
+from landdamage.selectors.editions import (
+    edition_cells,
+    edition_restorations,
+    edition_statement,
+    edition_sums,
+    kind_sums,
+    numbered,
+)
 from landdamage.services.files import files
 from minegis import units
 from minegis.access.models import User
@@ -216,7 +223,7 @@ def edition_freeze(*, edition: Edition, user: User | None, lock: int) -> Edition
         raise MineGISError("E-EDI-04", value=len(row.results["undecided_water"]))
     cells = edition_cells(row)
     row.results = {**row.results, "statement": kind_sums(check_cells(row, cells))}
-    row.content_sha256 = content_sha256(cells)
+    row.content_sha256, row.content_format = content_sha256(cells, edition_restorations(row)), FORMAT
     row.state, row.frozen_by, row.frozen_at = State.FROZEN, user, timezone.now()
     return _saved(row)
 

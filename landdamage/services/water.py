@@ -15,7 +15,8 @@ from minegis.errors import ConflictError, MineGISError
 def water_decide(*, patch: Patch, origin: str, user: User, version: int) -> Patch:
     """Say what kind of water a patch is; a person's word stands above every proposal when the year is computed again.
 
-    Who says so becomes the patch's author: another reviewer decides the change it makes.
+    It stands for that water in every scene of the year, not for its outline: where a newer scene shows something else,
+    that counts. Who says so is behind the change it makes: another reviewer decides it.
 
     Args:
         patch: of class water.
@@ -35,8 +36,8 @@ def water_decide(*, patch: Patch, origin: str, user: User, version: int) -> Patc
     known = [value for value in Patch.WaterOrigin.values if value != Patch.WaterOrigin.UNKNOWN]
     if origin not in known or row.class_code != "water":
         raise MineGISError("E-EDI-09", value=origin, known=", ".join(known))
-    row.water_origin, row.source, row.author = origin, Patch.Source.EDITED, user
+    row.water_origin, row.water_decided_by = origin, user
     row.damage_kind = damage_kind(row.class_code, origin)  # type: ignore[arg-type]  # checked above
     row.version += 1
-    row.save(update_fields=["water_origin", "source", "author", "damage_kind", "version"])
+    row.save(update_fields=["water_origin", "water_decided_by", "damage_kind", "version"])
     return row

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 import shapely
 
-from landdamage.accounting.observation import SOURCES, Observation, SceneView, labels_of_year, water_origins
+from landdamage.accounting.observation import (
+    SOURCES,
+    Observation,
+    SceneView,
+    labels_of_year,
+    water_origins,
+    with_decided_waters,
+)
 from landdamage.accounting.planar import to_albers
 from landdamage.accounting.states import State
 from landdamage.accounting.territories import Territory
@@ -144,6 +151,32 @@ def test_water_counts_by_its_origin():
     paper = labels_of_year(TERRITORY, view, found, water_mode="paper")
     assert [state_at(paper, x, 50) for x in (50, 250, 450, 650)] == [State.PIT_WATER] * 4
     assert paper.undecided_water == ()
+
+
+def test_a_decided_origin_reaches_the_same_water_in_other_scenes_and_no_further():
+    found = patches(
+        (0, "water", (0, 0, 100, 100), "natural"),
+        (1, "water", (0, 0, 100, 60), "pit_water"),  # the same pond
+        (1, "water", (51, 200, 151, 300), "unknown"),  # 49 % of it
+        (0, "water", (0, 200, 100, 300), "natural"),
+        (1, "vegetation", (0, 0, 100, 100)),
+        (1, "water", (500, 0, 600, 100), "unknown"),  # 30 % and 30 % of the same ground
+        (0, "water", (500, 0, 530, 100), "pit_water"),
+        (2, "water", (500, 0, 530, 100), "pit_water"),
+        (1, "water", (700, 0, 800, 100), "unknown"),  # two people, the larger part counts
+        (0, "water", (700, 0, 740, 100), "natural", "manual"),
+        (0, "water", (740, 0, 800, 100), "pit_water"),
+    )
+    found["author"] = ["", "", "", "", "", "", "", "", "", "3", ""]
+    found["water_by"] = ["1", "", "", "1", "", "", "1", "1", "", "", "2"]
+    told = with_decided_waters(found)
+    changed = (told != found).any(axis=1)
+    assert told.index[changed].tolist() == [1, 8]
+    assert told.loc[1, ["water_origin", "water_by"]].tolist() == ["natural", "1"]
+    assert told.loc[8, ["water_origin", "water_by"]].tolist() == ["pit_water", "2"]
+    pits = to_albers([ground(0, 0, 100, 60)])
+    assert water_origins(told, pits)[1] == "natural"  # a person's word, whatever last year's book shows
+    assert water_origins(found, pits)[1] == "pit_water"
 
 
 def test_order_of_scenes_and_patches_does_not_matter():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,7 +16,7 @@ import shapely
 from celery import current_app
 
 from landdamage.accounting.carry import matches
-from landdamage.accounting.content import content_sha256, place_keys
+from landdamage.accounting.content import RestorationRecord, content_sha256, place_keys
 from landdamage.accounting.observation import SceneView
 from landdamage.accounting.overlay import ALBERS, from_albers
 from landdamage.accounting.rules import Rules
@@ -53,7 +54,7 @@ def unit(number: int) -> UnitInput:
     patches = gpd.GeoDataFrame(
         {
             "patch_id": [7], "class_code": ["open_pit"], "water_origin": [""], "confidence": [0.8],
-            "source": ["manual"], "author": ["42"], "scene": [0],
+            "source": ["manual"], "author": ["42"], "water_by": [""], "scene": [0],
         },
         geometry=[degrees(block(east + 100, 100, east + 260 + number, 300))],
         crs=4490,
@@ -86,7 +87,7 @@ def sums(result: Any) -> tuple[Any, ...]:
         tuple(cells["area_cm2"]),
         tuple(cells["scene_id"]),
         tuple(cells["region_code"]),
-        tuple(result.pieces["author"]),
+        tuple(result.pieces["authors"]),
     )
 
 
@@ -98,7 +99,7 @@ def test_a_unit_read_back_gives_the_same_account(folder: Path) -> None:
     assert again.patches.drop(columns="geometry").to_dict() == given.patches.drop(columns="geometry").to_dict()
     one, other = compute(given), compute(again)
     assert sums(one) == sums(other)
-    assert tuple(one.pieces["author"]) == ("42",)
+    assert tuple(one.pieces["authors"]) == ("42",)
     grown = one.cells["area_cm2"][(one.cells["piece"] >= 0)].sum()
     assert grown == pytest.approx(63 * 200 * 10_000, rel=1e-4)
 
@@ -183,6 +184,32 @@ def test_the_hash_sees_every_change_and_no_order() -> None:
         {"mine_id": None},
     ):
         assert content_sha256(cells(one, two, **change)) != known
+
+
+def test_the_hash_covers_restorations_from_its_second_format_on() -> None:
+    ground = cells(block(0, 0, 10, 10))
+    record = RestorationRecord(
+        "p", "restored_open_pit", "engineered", "0404", dt.date(2023, 9, 1), ("b" * 64, "a" * 64)
+    )
+    known = content_sha256(ground, [record])
+    assert known != content_sha256(ground)
+    assert known == content_sha256(ground, [replace(record, evidence=("a" * 64, "b" * 64))])
+    more = replace(record, piece="q")
+    assert content_sha256(ground, [record, more]) == content_sha256(ground, [more, record]) != known
+    for change in (
+        {"piece": "q"},
+        {"restored_kind": "restored_other"},
+        {"mode": "natural"},
+        {"post_use": ""},
+        {"accepted_on": None},
+        {"evidence": ("a" * 64,)},
+    ):
+        assert content_sha256(ground, [replace(record, **change)]) != known
+    # Editions sealed in the first format still verify: this is the hash that version made of these cells.
+    first = "1a0b1973ce2692f3a3a3025887c3c5176dd2c6615d38f7a1610ca071564b645d"
+    assert content_sha256(ground, [record], version=1) == content_sha256(ground, version=1) == first
+    with pytest.raises(ValueError, match="format 3"):
+        content_sha256(ground, version=3)
 
 
 def pieces(*shapes: shapely.Geometry, kind: str = "new") -> gpd.GeoDataFrame:
