@@ -27,6 +27,7 @@ from minegis.training import state as states
 from minegis.training.journal import Journal
 from minegis.training.memory import is_out_of_memory, keep_freed_memory, largest_fitting, release
 from minegis.training.norms import share_norms
+from minegis.training.precision import depthwise_in_single_precision
 from minegis.training.ranks import Ranks
 
 Batch = tuple[Tensor, Tensor]
@@ -155,6 +156,8 @@ class Trainer:
         self.device = self.ranks.device
         self.watch, self.should_stop = watch, should_stop
         self.ema = copy.deepcopy(model).eval().requires_grad_(False)
+        if plan.bf16 and self.device.type == "cpu":
+            depthwise_in_single_precision(model)
         decayed = [p for p in model.parameters() if p.ndim > 1]
         exempt = [p for p in model.parameters() if p.ndim <= 1]
         self.optimiser = torch.optim.AdamW(
