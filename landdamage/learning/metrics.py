@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from landdamage.taxonomy import IGNORE
 
 Matrix = NDArray[np.int64]
+ScoreName = Literal["iou", "recall", "precision", "dice"]
+SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
+DRAWS = 1000
 
 
 def confusion_matrix(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], classes: int) -> Matrix:
@@ -31,6 +35,13 @@ class Scores:
     """Per-class scores 0-1 (float64, one per class; NaN for classes absent from the truth) and their means.
 
     The classes of all means are those with truth pixels; a class of these that is never predicted has precision 0.
+
+    Attributes:
+        present: classes with truth pixels.
+        iou, recall, precision, dice: per class.
+        false_of_absent: int64, pixels predicted as a class that the truth lacks; such classes are in no mean.
+        overall_accuracy: share of pixels predicted right.
+        kappa: agreement beyond chance (Cohen).
     """
 
     present: NDArray[np.bool_]
@@ -38,6 +49,7 @@ class Scores:
     recall: NDArray[np.float64]
     precision: NDArray[np.float64]
     dice: NDArray[np.float64]
+    false_of_absent: NDArray[np.int64]
     overall_accuracy: float
     kappa: float
 
@@ -61,31 +73,95 @@ class Scores:
             recall=ratio(tp, truth),
             precision=ratio(tp, predicted),
             dice=ratio(2 * tp, truth + predicted),
+            false_of_absent=np.where(present, 0, matrix.sum(axis=0)).astype(np.int64),
             overall_accuracy=float(agreement),
             kappa=float((agreement - chance) / (1 - chance)) if chance < 1 else 1.0,
         )
 
-    def mean(self, score: str, *, foreground: bool = True) -> float:
-        """Mean of ``iou``, ``recall``, ``precision`` or ``dice`` over present classes, without class 0 by default."""
+    def mean(self, score: ScoreName, *, foreground: bool = True) -> float:
+        """Mean of a score over present classes, without class 0 by default; NaN if there are none."""
         use = self.present.copy()
         if foreground:
             use[0] = False
         return float(getattr(self, score)[use].mean()) if use.any() else float("nan")
 
 
+def interval(values: Sequence[float] | NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
+    """The interval that holds a share ``level`` of resampled values, as much left out below as above; NaN is none."""
+    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
 def bootstrap_interval(
-    matrices: Sequence[Matrix], *, draws: int = 1000, seed: int = 0, level: float = 0.95
+    matrices: Sequence[Matrix],
+    score: ScoreName = "iou",
+    *,
+    foreground: bool = True,
+    draws: int = DRAWS,
+    seed: int = 0,
+    level: float = 0.95,
 ) -> tuple[float, float]:
-    """Interval of the foreground mean IoU when whole regions are drawn anew with replacement.
+    """Interval of a mean score when whole regions are drawn anew with replacement.
 
     Args:
         matrices: one confusion matrix per region.
+        score: which.
+        foreground: whether class 0 is left out of the mean.
         draws: resamples.
         seed: of the draws.
         level: share of resamples inside the interval.
     """
     rng = np.random.default_rng(seed)
     stack = np.stack(matrices)
-    values = [Scores.of(stack[rng.integers(len(stack), size=len(stack))].sum(axis=0)).mean("iou") for _ in range(draws)]
-    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    drawn = (stack[rng.integers(len(stack), size=len(stack))].sum(axis=0) for _ in range(draws))
+    return interval([Scores.of(matrix).mean(score, foreground=foreground) for matrix in drawn], level)
+
+
+def paired_difference(
+    ours: Sequence[Sequence[Matrix]],
+    theirs: Sequence[Sequence[Matrix]],
+    score: ScoreName = "iou",
+    *,
+    foreground: bool = True,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> tuple[float, float, float]:
+    """Mean difference of a score between two networks trained with the same seeds, and its 95 % interval.
+
+    Seeds and regions are drawn anew together and alike for both networks, so what both share (a hard region, a lucky
+    order of tiles) cancels. With one seed the interval says nothing about the spread between seeds.
+
+    Args:
+        ours: per seed, one confusion matrix per region.
+        theirs: the same of the other network, same seeds and regions in the same order.
+        score: which.
+        foreground: whether class 0 is left out of the mean.
+        draws: resamples.
+        seed: of the draws.
+
+    Returns:
+        Difference ours - theirs, lower and upper bound.
+
+    Raises:
+        ValueError: the seeds or regions are not the same.
+    """
+    a, b = np.array(ours, dtype=np.int64), np.array(theirs, dtype=np.int64)
+    if a.shape != b.shape or a.ndim != 4:
+        raise ValueError(f"not the same seeds and regions: {a.shape} and {b.shape}")
+
+    def difference(seeds: NDArray[np.int64], regions: NDArray[np.int64]) -> float:
+        means = [
+            [Scores.of(run[regions].sum(axis=0)).mean(score, foreground=foreground) for run in side[seeds]]
+            for side in (a, b)
+        ]
+        return float(np.mean(means[0]) - np.mean(means[1]))
+
+    rng = np.random.default_rng(seed)
+    count_seeds, count_regions = a.shape[:2]
+    found = difference(np.arange(count_seeds), np.arange(count_regions))
+    drawn = [
+        difference(rng.integers(count_seeds, size=count_seeds), rng.integers(count_regions, size=count_regions))
+        for _ in range(draws)
+    ]
+    low, high = interval(drawn)
+    return found, low, high

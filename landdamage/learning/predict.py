@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from landdamage.learning.metrics import Matrix, confusion_matrix
+from landdamage.learning.calibration import Sample
 from landdamage.learning.scenes import Scene
-from landdamage.taxonomy import IGNORE, NETWORK_CLASS_COUNT
+from landdamage.taxonomy import IGNORE
 from minegis.windows import Plan, StripBlender, pad_window
 
 MOST_SAMPLES = 500  # pixels of one tile for the calibration; neighbours say the same
 
 
-def predict_scene(model: nn.Module, scene: Scene, tile: int, overlap: int) -> NDArray[np.uint8]:
+def predict_scene(
+    model: nn.Module, scene: Scene, tile: int, overlap: int, picker: Picker | None = None
+) -> NDArray[np.uint8]:
     """Class raster (H,W) uint8 from blended probabilities; 255 where the scene has no data.
 
     Args:
@@ -25,18 +25,23 @@ def predict_scene(model: nn.Module, scene: Scene, tile: int, overlap: int) -> ND
         scene: to predict.
         tile: window size in pixels, the one the network was trained on.
         overlap: pixels that neighbouring windows share.
+        picker: keeps what the windows say about some pixels, for the calibration.
     """
     image = scene.network_input()
     height, width = image.shape[1:]
     plan = Plan(height, width, tile, overlap, panel_width=width)
     panel = plan.panels[0]
-    blender = StripBlender(plan, panel, NETWORK_CLASS_COUNT)
+    blender = None
     out = np.empty((height, width), np.uint8)
     for strip, row in enumerate(plan.rows):
         for column in panel.columns:
             window = pad_window(image[:, row : row + tile, column : column + tile], tile)
-            logits = forward(model, torch.from_numpy(np.ascontiguousarray(window))[None])
-            blender.add(column, logits.softmax(dim=1)[0].numpy())
+            logits = forward(model, torch.from_numpy(np.ascontiguousarray(window))[None])[0]
+            blender = blender or StripBlender(plan, panel, logits.shape[0])
+            blender.add(column, logits.softmax(dim=0).numpy())
+            if picker is not None:
+                picker.add(plan, row, column, logits)
+        assert blender is not None
         first, last = plan.final_rows(strip)
         out[first:last] = blender.finished(strip).argmax(axis=0)
         blender.advance(strip)
@@ -53,32 +58,35 @@ def forward(model: nn.Module, inputs: Tensor) -> Tensor:
         return model(inputs).float().cpu()
 
 
-def confusion_of(model: nn.Module, scene: Scene, tile: int, overlap: int) -> Matrix:
-    """Confusion matrix of one scene over its observed pixels."""
-    return confusion_matrix(np.asarray(scene.labels), predict_scene(model, scene, tile, overlap), NETWORK_CLASS_COUNT)
+class Picker:
+    """At most 500 observed pixels of every tile of a scene, and what each window that shows them says about them."""
 
+    def __init__(self, scene: Scene, tile: int, rng: np.random.Generator) -> None:
+        self._labels = np.asarray(scene.labels)
+        height, width = self._labels.shape
+        chosen = [
+            self._choose(row, column, tile, rng) for row in range(0, height, tile) for column in range(0, width, tile)
+        ]
+        self._rows, self._columns = (np.concatenate([part[k] for part in chosen]) for k in (0, 1))
+        self._said: list[tuple[Tensor, Tensor, Tensor]] = []
 
-def sample_logits(model: nn.Module, scenes: Sequence[Scene], tile: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Logits (P,classes) and labels (P,) of at most 500 observed pixels of every tile (no overlap)."""
-    rng = np.random.default_rng(seed)
-    pairs = list(_samples(model, scenes, tile, rng))
-    return torch.cat([logits for logits, _ in pairs]), torch.cat([labels for _, labels in pairs])
+    def _choose(self, row: int, column: int, tile: int, rng: np.random.Generator) -> tuple[NDArray[np.intp], ...]:
+        rows, columns = np.nonzero(self._labels[row : row + tile, column : column + tile] != IGNORE)
+        taken = rng.choice(rows.size, min(MOST_SAMPLES, rows.size), replace=False)
+        return rows[taken] + row, columns[taken] + column
 
+    def add(self, plan: Plan, row: int, column: int, logits: Tensor) -> None:
+        """Keep what a window says: logits (classes, tile, tile) at its first pixel (row, column)."""
+        rows, columns = self._rows - row, self._columns - column
+        inside = np.flatnonzero((rows >= 0) & (rows < plan.window) & (columns >= 0) & (columns < plan.window))
+        rows, columns = rows[inside], columns[inside]
+        share_down = plan.weights[rows] / plan.row_weight_sums[self._rows[inside]]
+        share_across = plan.weights[columns] / plan.column_weight_sums[self._columns[inside]]
+        self._said.append(
+            (logits[:, rows, columns].T, torch.from_numpy(share_down * share_across), torch.from_numpy(inside))
+        )
 
-def _samples(
-    model: nn.Module, scenes: Sequence[Scene], tile: int, rng: np.random.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
-    for scene in scenes:
-        image, labels = scene.network_input(), np.asarray(scene.labels)
-        plan = Plan(labels.shape[0], labels.shape[1], tile, 0)
-        for row in plan.rows:
-            for column in plan.columns:
-                where = np.s_[row : row + tile, column : column + tile]
-                rows, columns = np.nonzero(labels[where] != IGNORE)
-                if not rows.size:
-                    continue
-                chosen = rng.choice(rows.size, min(MOST_SAMPLES, rows.size), replace=False)
-                window = pad_window(image[(slice(None), *where)], tile)
-                logits = forward(model, torch.from_numpy(np.ascontiguousarray(window))[None])[0]
-                r, c = rows[chosen], columns[chosen]
-                yield logits[:, r, c].T, torch.from_numpy(labels[where][r, c].astype(np.int64))
+    def sample(self) -> Sample:
+        """What was kept, once every window has been added."""
+        labels = torch.from_numpy(self._labels[self._rows, self._columns].astype(np.int64))
+        return Sample(*(torch.cat([said[k] for said in self._said]) for k in range(3)), labels)
