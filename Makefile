@@ -26,7 +26,7 @@ bench: ## the benchmark tables
 
 train: ## train a shipped model again from its recipe; MODEL=2m (default) or 10m
 	@$(LOCAL) setup --dev
-	@$(VENV) -m landdamage.learning.train $(or $(MODEL),2m)
+	@$(VENV) -m landdamage.learning.train --recipe $(or $(MODEL),2m)
 
 setup: ## packages and .venv only, with the development tools
 	@$(LOCAL) setup --dev

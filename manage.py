@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""The command line: Django's commands, and ``interpret``, which needs neither settings nor a database."""
+"""The command line: Django's commands, and those that need neither settings nor a database."""
 
+import importlib
 import os
 import sys
 
+PLAIN = {"interpret": "landdamage.interpretation.cli", "train": "landdamage.learning.train"}
+
 
 def main() -> int:
-    if sys.argv[1:2] == ["interpret"]:
-        from landdamage.interpretation.cli import main as interpret
-
-        return interpret(sys.argv[2:])
+    if sys.argv[1:] and sys.argv[1] in PLAIN:
+        return importlib.import_module(PLAIN[sys.argv[1]]).main(sys.argv[2:])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "minegis.settings")
     from django.core.management import execute_from_command_line
 

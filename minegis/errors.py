@@ -630,6 +630,20 @@ def _table() -> dict[str, Entry]:
             "请用 --device cpu，或检查显卡驱动",
             "Use --device cpu, or check the driver of the graphics card",
         ),
+        "E-TRN-08": e(
+            409,
+            "{value} 是以前训练的结果，不会被覆盖",
+            "{value} is the result of an earlier training and is not overwritten",
+            "用 --resume 继续，用 --anew 放弃旧结果，或换用其他目录",
+            "Go on with --resume, throw it away with --anew, or choose another folder",
+        ),
+        "E-TRN-09": e(
+            422,
+            "找不到训练数据 {value}",
+            "The training data {value} is not there",
+            "请用 MINEGIS_DATA 或 --data 指定数据目录",
+            "Say where it lies with MINEGIS_DATA or --data",
+        ),
         # Output of the command line
         "E-OUT-01": e(
             422,

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 BINS = 15
+LIMITS = (0.05, 20.0)  # of the temperature
 TINY = 1e-12
 DIGITS = 4
 
@@ -58,7 +59,9 @@ class Sample:
 
 
 def fit_temperature(sample: Sample) -> float:
-    """The T > 0 that minimises the cross-entropy of the blended probabilities of pixels not trained on.
+    """The T that minimises the cross-entropy of the blended probabilities of pixels not trained on, within 0.05-20.
+
+    Outside that range a network knows nothing, or everything: no factor would make its confidences honest.
 
     Raises:
         ValueError: the sample is empty.
@@ -75,7 +78,7 @@ def fit_temperature(sample: Sample) -> float:
         return loss
 
     optimiser.step(closure)  # type: ignore[no-untyped-call]
-    return float(log_t.detach().exp())
+    return float(log_t.detach().exp().clamp(*LIMITS))
 
 
 def _nll(probabilities: Tensor, labels: Tensor) -> Tensor:

@@ -4,53 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
+import torch
 
-from landdamage.learning.encoders import NONE
-from landdamage.learning.metrics import Matrix, Scores
 from landdamage.learning.recipes import Recipe
-from landdamage.taxonomy import CLASSES, NETWORK_CLASS_COUNT
+from minegis.version import code_version
 
 VERSION = "0.3"
-
-
-def metrics_of(matrix: Matrix, regions: int) -> dict[str, Any]:
-    """Scores of a confusion matrix for a card: means, and per class those with truth pixels."""
-    scores = Scores.of(matrix)
-    return {
-        "regions": regions,
-        "pixels": int(matrix.sum()),
-        "miou_foreground": round(scores.mean("iou"), 4),
-        "miou_with_background": round(scores.mean("iou", foreground=False), 4),
-        "overall_accuracy": round(scores.overall_accuracy, 4),
-        "kappa": round(scores.kappa, 4),
-        "per_class": {
-            c.code: {
-                "iou": round(float(scores.iou[c.id]), 4),
-                "recall": round(float(scores.recall[c.id]), 4),
-                "precision": round(float(scores.precision[c.id]), 4),
-                "truth_pixels": int(matrix[c.id].sum()),
-            }
-            for c in CLASSES
-            if scores.present[c.id]
-        },
-    }
 
 
 def card(
     recipe: Recipe,
     *,
-    steps: int,
-    minutes: float,
-    temperature: float,
+    training: dict[str, Any],
+    data: dict[str, Any],
     validation: dict[str, Any],
-    train_scenes: int,
-    train_groups: int,
-    encoder_weights: dict[str, Any] = NONE,
+    calibration: dict[str, Any],
+    encoder_weights: dict[str, Any],
 ) -> dict[str, Any]:
     """The JSON card without the weights' hash, which :func:`minegis.training.checkpoint.save` adds.
 
-    ``encoder_weights`` is what :func:`landdamage.learning.encoders.start_encoder` said.
+    Args:
+        recipe: what was trained how.
+        training: ``steps``, ``minutes``, ``processes``, ``device`` and whatever else the run tells.
+        data: per set its scenes, groups and SHA-256.
+        validation: scores of :meth:`landdamage.learning.judge.Judgement.metrics`.
+        calibration: of :meth:`landdamage.learning.judge.Judgement.calibration`.
+        encoder_weights: what :func:`landdamage.learning.encoders.start_encoder` said.
     """
     low, high = recipe.gsd_range_m
     return {
@@ -60,7 +39,7 @@ def card(
             "name": recipe.network,
             "backbone": recipe.backbone,
             "in_channels": len(recipe.bands),
-            "classes": NETWORK_CLASS_COUNT,
+            "classes": len(recipe.classes),
             "switches": recipe.switches,
         },
         "bands": list(recipe.bands),
@@ -70,15 +49,13 @@ def card(
         "tile": recipe.tile,
         "normalisation": "percentile-2-98",
         "encoder_weights": encoder_weights,
-        "temperature": round(float(np.clip(temperature, 0.05, 20)), 4),
+        "temperature": calibration["temperature"],
         "trained_on": recipe.trained_on,
-        "training": {
-            "seed": recipe.seed,
-            "steps": steps,
-            "minutes": round(minutes, 1),
-            "scenes": train_scenes,
-            "groups": train_groups,
-        },
+        "data": data,
+        "training": {"seed": recipe.seed, **training},
+        "recipe": recipe.as_dict(),
+        "code": {"minegis": code_version(), "torch": torch.__version__},
         "metrics": {"validation": validation},
+        "calibration": calibration,
         "limits": recipe.limits,
     }

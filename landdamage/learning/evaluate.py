@@ -12,11 +12,14 @@ import torch
 from torch import nn
 
 from landdamage.learning import sentinel, simulated
-from landdamage.learning.cards import metrics_of
-from landdamage.learning.metrics import Matrix, bootstrap_interval
-from landdamage.learning.predict import confusion_of
+from landdamage.learning.calibration import quality
+from landdamage.learning.judge import judge
+from landdamage.learning.metrics import SCORES, Matrix, ScoreName, bootstrap_interval
+from landdamage.learning.recipes import RECIPES, Folders
+from landdamage.learning.run import ROOT, WEIGHTS
 from landdamage.learning.scenes import Scene
-from landdamage.learning.train import OVERLAP, ROOT, WEIGHTS, default_data
+from landdamage.learning.tally import Tally
+from landdamage.learning.train import default_data
 from landdamage.networks import build
 from landdamage.taxonomy import CLASSES, DAMAGE_KINDS, damage_kind
 from minegis.training import checkpoint
@@ -51,19 +54,23 @@ def area_errors(matrix: Matrix) -> dict[str, float | None]:
 
 
 def evaluate(network: nn.Module, card: dict[str, Any], scenes: Sequence[Scene]) -> dict[str, Any]:
-    """Scores over all scenes together, area errors over all and per scene, interval over regions (groups)."""
-    tile = card["tile"]
-    by_group: dict[str, Matrix] = {}
+    """Scores and quality of the confidences over all scenes together, area errors over all and per scene, intervals.
+
+    The intervals come of drawing whole regions (groups) anew.
+    """
     per_scene = {}
-    for scene in scenes:
-        matrix = confusion_of(network, scene, tile, round(tile * OVERLAP))
-        by_group[scene.group] = by_group.get(scene.group, 0) + matrix
-        per_scene[scene.name] = area_errors(matrix)
-    total = sum(by_group.values(), start=0 * next(iter(by_group.values())))
-    low, high = bootstrap_interval(list(by_group.values()))
+
+    def each(scene: Scene, tally: Tally) -> None:
+        per_scene[scene.name] = area_errors(tally.matrix)
+
+    found = judge(network, scenes, card["tile"], [c.code for c in CLASSES], sampled=True, each=each)
+    matrices = [tally.matrix for tally in found.regions.values()]
+    assert found.sample is not None
+    total = found.total.matrix
     return {
-        **metrics_of(total, len(by_group)),
-        "miou_foreground_95": [round(low, 4), round(high, 4)],
+        **found.metrics(),
+        **{f"m{score}_foreground_95": _interval(matrices, score) for score in SCORES},
+        "confidence": quality(found.sample.probabilities(card["temperature"]), found.sample.labels, found.names),
         "area_error": area_errors(total),
         "area_error_per_scene": per_scene,
         "area_error_per_class": {
@@ -74,14 +81,22 @@ def evaluate(network: nn.Module, card: dict[str, Any], scenes: Sequence[Scene]) 
     }
 
 
+def _interval(matrices: Sequence[Matrix], score: ScoreName) -> list[float]:
+    return [round(bound, 4) for bound in bootstrap_interval(matrices, score)]
+
+
 def table(result: dict[str, Any]) -> str:
     """The result as a Markdown table, one row per class, with the means and the area errors below."""
-    lines = ["| class | IoU | recall | precision | area error | truth pixels |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| class | IoU | recall | precision | boundary F1 | polygons right | area error | truth pixels |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for code, row in result["per_class"].items():
         error = result["area_error_per_class"][code]
         lines.append(
-            f"| {code} | {row['iou']:.3f} | {row['recall']:.3f} | {row['precision']:.3f} | {error:+.1%} "
-            f"| {row['truth_pixels']} |"
+            f"| {code} | {row['iou']:.3f} | {row['recall']:.3f} | {row['precision']:.3f} "
+            f"| {_figure(row['boundary_f1'])} | {_figure(row['polygon_accuracy'])} of {row['polygons']} "
+            f"| {error:+.1%} | {row['truth_pixels']} |"
         )
     low, high = result["miou_foreground_95"]
     kinds = ", ".join(f"{kind} {error:+.1%}" for kind, error in result["area_error"].items() if error is not None)
@@ -96,9 +111,27 @@ def table(result: dict[str, Any]) -> str:
         f"(95 % over {result['regions']} regions: {low:.3f}-{high:.3f}), "
         f"with background {result['miou_with_background']:.3f}, overall accuracy {result['overall_accuracy']:.3f}, "
         f"kappa {result['kappa']:.3f}.",
+        f"Over the foreground: recall {result['mrecall_foreground']:.3f}, precision "
+        f"{result['mprecision_foreground']:.3f}, Dice {result['mdice_foreground']:.3f}, boundary F1 (3 px) "
+        f"{_figure(result['boundary_f1'])}, polygons right {_figure(result['polygon_accuracy'])}.",
+        f"Confidence: ECE {result['confidence']['ece']:.3f}, of the foreground "
+        f"{_figure(result['confidence']['ece_foreground'])}, NLL {result['confidence']['nll']:.3f}, "
+        f"Brier {result['confidence']['brier']:.3f}.",
         f"Area found against true: {kinds}. Largest error in one scene: {worst}.",
     ]
     return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def recalibrate(weights: Path, card: dict[str, Any], network: nn.Module, scenes: Sequence[Scene]) -> dict[str, Any]:
+    """Fit the temperature anew on scenes the network was not trained on; writes and returns the card."""
+    found = judge(network, scenes, card["tile"], [c.code for c in CLASSES], sampled=True).calibration()
+    written = {**card, "temperature": found["temperature"], "calibration": found}
+    checkpoint.write_card(weights, written)
+    return written
 
 
 def keep(weights: Path, card: dict[str, Any], name: str, result: dict[str, Any]) -> None:
@@ -115,11 +148,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sentinel", action="store_true", help="judge on the validation scenes of tailings_s2 instead")
     parser.add_argument("--cache", type=Path, default=ROOT / "var" / "cache", help="rendered scenes")
     parser.add_argument("--data", type=Path, default=default_data(), help="folder of the public land material")
+    parser.add_argument(
+        "--calibrate", action="store_true", help="first fit the card's temperature on the model's validation scenes"
+    )
     parser.add_argument("--into-card", metavar="NAME", help="keep the figures in the model's card as metrics NAME")
     options = parser.parse_args(arguments)
     keep_freed_memory()
     path = Path(options.model) if options.model.endswith(".safetensors") else WEIGHTS / options.model
     network, card = load_network(path)
+    if options.calibrate:
+        recipe = next(recipe for recipe in RECIPES.values() if recipe.model == card["name"])
+        _, validation = recipe.load(Folders(options.cache, options.data))
+        card = recalibrate(path, card, network, validation)
     if options.sentinel:
         scenes = sentinel.load_scenes(options.data / "tailings_s2")["val"]
     else:

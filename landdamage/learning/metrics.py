@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,7 +149,7 @@ def paired_difference(
     if a.shape != b.shape or a.ndim != 4:
         raise ValueError(f"not the same seeds and regions: {a.shape} and {b.shape}")
 
-    def difference(seeds: NDArray[np.int64], regions: NDArray[np.int64]) -> float:
+    def difference(seeds: NDArray[Any], regions: NDArray[Any]) -> float:
         means = [
             [Scores.of(run[regions].sum(axis=0)).mean(score, foreground=foreground) for run in side[seeds]]
             for side in (a, b)
@@ -159,9 +159,8 @@ def paired_difference(
     rng = np.random.default_rng(seed)
     count_seeds, count_regions = a.shape[:2]
     found = difference(np.arange(count_seeds), np.arange(count_regions))
-    drawn = [
-        difference(rng.integers(count_seeds, size=count_seeds), rng.integers(count_regions, size=count_regions))
-        for _ in range(draws)
-    ]
+    which_seeds = rng.integers(count_seeds, size=(draws, count_seeds))
+    which_regions = rng.integers(count_regions, size=(draws, count_regions))
+    drawn = [difference(seeds, regions) for seeds, regions in zip(which_seeds, which_regions, strict=True)]
     low, high = interval(drawn)
     return found, low, high

@@ -89,4 +89,5 @@ class Picker:
     def sample(self) -> Sample:
         """What was kept, once every window has been added."""
         labels = torch.from_numpy(self._labels[self._rows, self._columns].astype(np.int64))
-        return Sample(*(torch.cat([said[k] for said in self._said]) for k in range(3)), labels)
+        logits, weights, pixels = (torch.cat(parts) for parts in zip(*self._said, strict=True))
+        return Sample(logits, weights, pixels, labels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from landdamage.learning import sentinel
 from landdamage.learning.augment import Photometry
 from landdamage.learning.scenes import Sampling, Scene
-from landdamage.taxonomy import BY_CODE
+from landdamage.taxonomy import BY_CODE, CLASSES, NETWORK_CLASS_COUNT
 
 LoadSets = Callable[["Folders"], tuple[list[Scene], list[Scene]]]
 
@@ -52,9 +52,16 @@ class Recipe:
         network: name in :data:`landdamage.networks.NETWORKS`.
         backbone: its encoder.
         switches: of the network.
+        classes: names of the classes out, background first.
         learning_rate: peak.
+        loss: name in :data:`landdamage.learning.losses.LOSSES`.
         weighted_loss: weigh classes by 1/√frequency, where some are too rare to be learned otherwise.
+        by_class: share of each batch drawn by class in an order of epochs; None draws as ``sampling`` says.
+        patience: validations without a better foreground mIoU after which the training ends; None never ends early.
+        validate_every: steps between two validations; None takes a tenth of the run, or ten minutes under a time limit.
         start_from: name of the shipped model whose weights are the first ones; None starts at random.
+        encoder_weights: what the encoder starts from, see :func:`landdamage.learning.encoders.start_encoder`.
+        data_sha256: of the whole sample set, where it has one.
         seed: of weights and tiles.
     """
 
@@ -72,9 +79,16 @@ class Recipe:
     network: str = "se-cot-dl"
     backbone: str = "mobilenetv2"
     switches: dict[str, Any] = field(default_factory=dict)
+    classes: tuple[str, ...] = tuple(c.code for c in CLASSES[:NETWORK_CLASS_COUNT])
     learning_rate: float = 1e-3
+    loss: str = "ce-dice"
     weighted_loss: bool = False
+    by_class: float | None = None
+    patience: int | None = None
+    validate_every: int | None = None
     start_from: str | None = None
+    encoder_weights: str | None = None
+    data_sha256: str | None = None
     seed: int = 1
 
     @property
@@ -82,9 +96,22 @@ class Recipe:
         """Window size for inference."""
         return self.stages[-1].tile
 
+    def as_dict(self) -> dict[str, Any]:
+        """Everything but the scenes, for a card."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "load"}
+
     def stage(self, progress: float) -> Stage:
         """The stage at a share 0-1 of the run."""
         return next((stage for stage in self.stages if progress < stage.end), self.stages[-1])
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 DISTRICTS = 36

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,10 +76,27 @@ def crop(scene: Scene, row: int, column: int, side: int) -> tuple[Image, Labels,
     return image, labels, valid
 
 
-def count_pixels(scenes: Sequence[Scene]) -> Tensor:
+def count_pixels(scenes: Sequence[Scene], classes: int = NETWORK_CLASS_COUNT) -> Tensor:
     """Observed pixels per class over all scenes, (classes,) int64."""
     counts = sum(np.bincount(np.ravel(scene.labels), minlength=IGNORE + 1) for scene in scenes)
-    return torch.from_numpy(np.asarray(counts)[:NETWORK_CLASS_COUNT])
+    return torch.from_numpy(np.asarray(counts)[:classes])
+
+
+def fingerprint(scenes: Sequence[Scene]) -> str:
+    """SHA-256 of what is trained on: names, groups, stretches, all labels and every sixteenth row of the pixels.
+
+    Hashing all pixels of a large set would take longer than a short training.
+    """
+    digest = hashlib.sha256()
+    for scene in scenes:
+        about = [scene.name, scene.group, scene.gsd_m, list(scene.pixels.shape), scene.stretch.as_lists()]
+        digest.update(json.dumps(about).encode())
+        digest.update(np.ascontiguousarray(scene.labels).tobytes())
+        digest.update(np.ascontiguousarray(scene.pixels[:, ::16]).tobytes())
+    return digest.hexdigest()
+
+
+Place = tuple[Scene, int, int]  # scene, row and column of a pixel
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +124,12 @@ class Sampling:
     photometry: Photometry = field(default_factory=Photometry)
 
 
+def stacked(tiles: Sequence[tuple[Image, Labels]]) -> tuple[Tensor, Tensor]:
+    """Tiles as a batch: (N,C,side,side) float32 and (N,side,side) int64."""
+    images, labels = zip(*tiles, strict=True)
+    return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(labels)).long()
+
+
 class TileSource:
     """Draws augmented training tiles; a batch depends on nothing but its seed."""
 
@@ -124,9 +149,9 @@ class TileSource:
         if sampling.rim_share and not self._rims:
             raise ValueError(f"class {sampling.rim_of} meets no other class")
 
-    def draw(self, rng: np.random.Generator, side: int) -> tuple[Image, Labels]:
-        """One tile: image (C,side,side) float32 and labels (side,side) uint8."""
-        scene, row, column = self._centre(rng)
+    def draw(self, rng: np.random.Generator, side: int, place: Place | None = None) -> tuple[Image, Labels]:
+        """One tile: image (C,side,side) float32 and labels (side,side) uint8; round a place, if one is given."""
+        scene, row, column = place or self._centre(rng)
         window = max(8, round(side * self._gsd(rng, scene) / scene.gsd_m))
         half = window // 2
         row += int(rng.integers(-half // 2, half // 2 + 1))
@@ -139,13 +164,21 @@ class TileSource:
         image, labels, valid = flip_and_turn(rng, image, labels, valid, turn=self.sampling.turn)
         return photometry(rng, image, valid, self.sampling.photometry, self.sampling.droppable), labels
 
-    def batch(self, seed: tuple[int, ...], size: int, side: int) -> tuple[Tensor, Tensor]:
-        """``size`` tiles: (N,C,side,side) float32 and (N,side,side) int64."""
-        rng = np.random.default_rng(seed)
-        images, labels = zip(*(self.draw(rng, side) for _ in range(size)), strict=True)
-        return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(labels)).long()
+    def batch(
+        self, seed: tuple[int, ...], size: int, side: int, items: Sequence[int] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Tiles: (N,C,side,side) float32 and (N,side,side) int64.
 
-    def _centre(self, rng: np.random.Generator) -> tuple[Scene, int, int]:
+        Args:
+            seed: of the batch. Every tile of it has its own, so several processes may share a batch out.
+            size: of the whole batch.
+            side: of the tiles.
+            items: numbers of the tiles wanted; None wants all.
+        """
+        numbers = range(size) if items is None else items
+        return stacked([self.draw(np.random.default_rng((*seed, k)), side) for k in numbers])
+
+    def _centre(self, rng: np.random.Generator) -> Place:
         if self.sampling.rim_share and rng.random() < self.sampling.rim_share:
             return self._pick(rng, self._rims)
         if rng.random() < self.sampling.class_share:
@@ -154,7 +187,7 @@ class TileSource:
         height, width = scene.labels.shape
         return scene, int(rng.integers(height)), int(rng.integers(width))
 
-    def _pick(self, rng: np.random.Generator, places: Places) -> tuple[Scene, int, int]:
+    def _pick(self, rng: np.random.Generator, places: Places) -> Place:
         index, where = places[rng.integers(len(places))]
         row, column = where[rng.integers(len(where))]
         return self.scenes[index], int(row), int(column)

@@ -57,6 +57,15 @@ class Ranks:
         dist.all_reduce(raised, dist.ReduceOp.MAX)
         return [value > 0 for value in raised.tolist()]
 
+    @contextmanager
+    def main_first(self) -> Iterator[None]:
+        """The first process goes through the block before the others enter it: what it caches, they find."""
+        if self.count > 1 and not self.main:
+            dist.barrier()
+        yield
+        if self.count > 1 and self.main:
+            dist.barrier()
+
     def from_main(self, value: float) -> float:
         """The first process's value, in all of them. All must call this alike."""
         if self.count == 1:

@@ -27,7 +27,7 @@ def test_area_errors_follow_the_damage_kinds() -> None:
 def test_figures_go_to_table_and_card(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = {"name": "dl", "backbone": "mobilenetv2", "in_channels": 4, "classes": 8, "switches": {}}
-    card = {"network": network, "tile": 128, "metrics": {"validation": {}}}
+    card = {"network": network, "tile": 128, "temperature": 1.0, "metrics": {"validation": {}}}
     weights = tmp_path / "net.safetensors"
     checkpoint.save(weights, build("dl").state_dict(), card)
     scenes = simulated.load_scenes([9000], tmp_path, years=(2021,), size=256)
@@ -36,7 +36,7 @@ def test_figures_go_to_table_and_card(tmp_path: Path) -> None:
     assert result["regions"] == 1
     assert result["pixels"] == (scenes[0].labels != 255).sum()
     rows = evaluate.table(result).splitlines()
-    assert len(rows) == len(result["per_class"]) + 5
+    assert len(rows) == len(result["per_class"]) + 7
     assert len(np.unique(scenes[0].labels)) - 1 == len(result["per_class"])
     evaluate.keep(weights, card, "test", {"on": "district 9000", **result})
     _, kept = checkpoint.load(weights)

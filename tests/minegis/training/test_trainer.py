@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from minegis.errors import JobCancelledError, TrainingError
-from minegis.training.journal import curves
 from minegis.training.trainer import Plan, Progress, Trainer, average, cosine
 from tests.fixtures.tiny_training import batch_at, tiny_network
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -44,11 +36,6 @@ def same(a: nn.Module, b: nn.Module) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
 
 
-def process(folder: Path, *arguments: str) -> int:
-    command = [sys.executable, "-m", "tests.fixtures.tiny_training", str(folder), *arguments]
-    return subprocess.run(command, cwd=ROOT, check=False, timeout=120).returncode
-
-
 def test_it_learns_and_logs(tmp_path: Path) -> None:
     trainer(tmp_path, steps=60).run()
     losses = [json.loads(line)["loss"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
@@ -63,20 +50,6 @@ def test_equal_seeds_give_equal_weights(tmp_path: Path) -> None:
     assert same(a.model, b.model)
     assert not same(a.model, c.model)
     assert not torch.are_deterministic_algorithms_enabled()
-
-
-def test_killed_run_resumes_to_the_same_bits(tmp_path: Path) -> None:
-    assert process(tmp_path / "parts", "--kill-at", "7") == -signal.SIGKILL
-    assert not (tmp_path / "parts" / "end.safetensors").exists()
-    (tmp_path / "parts" / "state.pt.partial").write_bytes(b"half a state")
-    assert process(tmp_path / "parts", "--resume", "--whole", str(tmp_path / "whole")) == 0
-    ends = [(tmp_path / part / "end.safetensors") for part in ("whole", "parts")]
-    whole, resumed = (safetensors.torch.load_file(end) for end in ends)
-    assert whole.keys() == resumed.keys()
-    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
-    assert {safetensors.safe_open(end, "pt").metadata()["best"] for end in ends} == {"6"}
-    assert [step for step, _ in curves(tmp_path / "parts")["loss"]] == list(range(1, 13))
-    assert curves(tmp_path / "whole")["loss"] == curves(tmp_path / "parts")["loss"]
 
 
 def test_a_run_that_is_over_stays_over(tmp_path: Path) -> None:
