@@ -237,11 +237,12 @@ class Trainer:
                 self._judge()
                 reported = saved = time.monotonic()
                 self.save_state()
-            elif self.ranks.main and time.monotonic() - saved > self.plan.save_every_s:
+            elif self.ranks.main and (
+                self.progress >= 1 or self.exhausted or time.monotonic() - saved > self.plan.save_every_s
+            ):
                 self.save_state()
                 saved = time.monotonic()
         ahead.cancel()
-        self.save_state()
 
     def _join(self, batch: int) -> None:
         """Let the processes train one network: gradients averaged, and batch norms shared where a batch is small."""

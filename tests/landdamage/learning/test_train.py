@@ -96,7 +96,7 @@ def test_run_writes_weights_and_a_card_the_engine_can_use(tmp_path: Path, toy: C
     assert card["data"]["train"]["scenes"] == 1
     assert card["data"]["train"]["sha256"] != card["data"]["validation"]["sha256"]
     assert card["temperature"] == card["calibration"]["temperature"]
-    assert card["calibration"]["pixels"] <= 9 * 500
+    assert card["calibration"]["pixels"] <= 16 * 500
     assert card["calibration"]["after"]["nll"] <= card["calibration"]["before"]["nll"]
     assert curves(run.folder)["miou_foreground"][0][0] == 2
 
