@@ -10,7 +10,8 @@ const NAMES = [
   "info-circle", "language", "layers-intersect", "layout-dashboard", "list-check", "lock", "logout", "map-2", "moon",
   "player-pause", "player-play", "polygon", "refresh", "satellite", "search", "settings", "shield-lock", "stack-2",
   "sun", "target", "trash", "upload", "user", "x", "zoom-in", "photo", "table", "cpu", "arrow-right", "ruler-2", "keyboard",
-  "pencil", "report", "arrow-back-up", "checks", "circle-plus", "plant-2", "eraser", "file-zip",
+  "pencil", "report", "arrow-back-up", "checks", "circle-plus", "plant-2", "eraser", "file-zip", "shovel",
+  "droplet", "ripple",
 ];
 
 const read = (path: string) => readFileSync(fileURLToPath(new URL(`node_modules/${path}`, import.meta.url)), "utf8");

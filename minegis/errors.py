@@ -789,8 +789,8 @@ def _table() -> dict[str, Entry]:
             409,
             "还有 {value} 处水体来源未定",
             "The origin of {value} waters is undecided",
-            "请确定其为采坑积水、尾矿水或天然水体后重新核算",
-            "Say whether they are pit water, tailings water or natural, then compute again",
+            "请在“水体来源”页确定其为采坑积水、尾矿水或天然水体，然后重新核算",
+            "On the page of waters say whether they are pit water, tailings water or natural, then compute again",
         ),
         "E-EDI-05": e(
             403,
@@ -886,6 +886,20 @@ def _table() -> dict[str, Entry]:
             422,
             "终止日期({value})早于调查日期",
             "It would end ({value}) before it was surveyed",
+        ),
+        "E-EDI-30": e(
+            409,
+            "还有 {value} 处模型识别的尾矿库未经人工复核：{places}",
+            "{value} tailings ponds found by the model have not been reviewed: {places}",
+            "请在“尾矿库复核”页逐一确认或改判",
+            "Confirm or correct each of them on the page of tailings ponds",
+        ),
+        "E-EDI-31": e(
+            409,
+            "核算之后又有 {value} 处图斑经人工改判，尚未计入台账",
+            "{value} patches were reviewed as something else after the computation; the book does not know them yet",
+            "请重新核算",
+            "Compute again",
         ),
         "E-EDI-25": e(
             409,

@@ -21,10 +21,17 @@ from rest_framework.response import Response
 
 from landdamage import selectors, taxonomy
 from landdamage.api import tiles
-from landdamage.api.serializers import AreaSerializer, PatchSerializer, RunSerializer, WaterOriginSerializer
+from landdamage.api.serializers import (
+    AreaSerializer,
+    PatchSerializer,
+    RunSerializer,
+    TailingsSerializer,
+    WaterOriginSerializer,
+)
 from landdamage.models import InterpretationRun, Patch
 from landdamage.services import delivery
 from landdamage.services.files import file_path
+from landdamage.services.tailings import tailings_review
 from landdamage.services.water import water_decide
 from minegis.access.permissions import Action, require, signed_in
 
@@ -154,7 +161,7 @@ class PatchViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
 
     def get_queryset(self) -> QuerySet[Patch]:
         """Only what the user may read figures of."""
-        return selectors.readable_patches(self.request.user)
+        return selectors.readable_patches(self.request.user).select_related("review__reviewer")
 
     @extend_schema(request=WaterOriginSerializer, responses=PatchSerializer)
     @action(detail=True, methods=["post"], url_path="water-origin")
@@ -163,6 +170,15 @@ class PatchViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         given = WaterOriginSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         patch = water_decide(patch=self.get_object(), user=signed_in(request.user), **given.validated_data)
+        return Response(self.get_serializer(patch).data)
+
+    @extend_schema(request=TailingsSerializer, responses=PatchSerializer)
+    @action(detail=True, methods=["post"])
+    def tailings(self, request: Request, pk: str | None = None) -> Response:
+        """Say whether a tailings pond that the network found is one; no year is frozen before somebody did."""
+        given = TailingsSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        patch = tailings_review(patch=self.get_object(), user=signed_in(request.user), **given.validated_data)
         return Response(self.get_serializer(patch).data)
 
 

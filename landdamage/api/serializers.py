@@ -8,7 +8,7 @@ from typing import Any
 import shapely
 from rest_framework import serializers
 
-from landdamage.models import InterpretationRun, ObservationMask, Patch, Scene
+from landdamage.models import InterpretationRun, ObservationMask, Patch, PatchReview, Scene
 from minegis import units
 
 
@@ -109,20 +109,44 @@ class ObservationSerializer(serializers.Serializer[Any]):
 class WaterOriginSerializer(serializers.Serializer[Any]):
     """What kind of water a patch is, with the version the caller saw."""
 
-    origin = serializers.CharField(help_text="pit_water, tailings_water or natural")
+    origin = serializers.CharField(
+        allow_blank=True, help_text="pit_water, tailings_water or natural; empty takes the word back"
+    )
     version = serializers.IntegerField()
+
+
+class TailingsSerializer(serializers.Serializer[Any]):
+    """What a patch found as a tailings pond shows, with the version the caller saw."""
+
+    shows = serializers.CharField(
+        allow_blank=True,
+        help_text="tailings_pond confirms; pit_water, natural or a class says what it is; empty takes the word back",
+    )
+    reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=1000)
+    version = serializers.IntegerField()
+
+
+class PatchReviewSerializer(serializers.ModelSerializer[PatchReview]):
+    """A person's word about a patch."""
+
+    reviewer = serializers.CharField(source="reviewer.username", read_only=True)
+
+    class Meta:
+        model = PatchReview
+        fields = ("verdict", "reason", "reviewer", "reviewed_at", "found_class", "found_origin")
 
 
 class PatchSerializer(serializers.ModelSerializer[Patch]):
     """A patch without its outline (ask the run for GeoJSON)."""
 
     area_m2 = serializers.SerializerMethodField()
+    review = PatchReviewSerializer(read_only=True, default=None)
 
     class Meta:
         model = Patch
         fields = (
             "patch_id", "run", "class_code", "damage_kind", "water_origin", "area_m2", "area_cm2", "confidence",
-            "confidence_p5", "margin", "source", "mine", "region", "version",
+            "confidence_p5", "margin", "source", "mine", "region", "version", "review",
         )  # fmt: skip
 
     def get_area_m2(self, patch: Patch) -> str:

@@ -51,6 +51,11 @@ def propose_water_origin(
     return origins
 
 
+def shore_share(water: BaseGeometry, neighbours: Sequence[BaseGeometry], touch: float = 0.0) -> float:
+    """The share 0-1 of a water's shore that touches its neighbours; arguments as for ``propose_water_origin``."""
+    return _touching_share(water, shapely.STRtree(neighbours), touch)
+
+
 def _touching_share(patch: BaseGeometry, tree: shapely.STRtree, touch: float) -> float:
     shore = patch.boundary
     near = (

@@ -15,7 +15,7 @@ from landdamage.models.books import (
     Restoration,
     Subsidence,
 )
-from landdamage.models.interpretation import InterpretationRun, Patch
+from landdamage.models.interpretation import InterpretationRun, Patch, PatchReview
 from landdamage.models.scene import Scene
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "MonitoredArea",
     "ObservationMask",
     "Patch",
+    "PatchReview",
     "PieceAuthor",
     "Restoration",
     "Scene",

@@ -29,6 +29,13 @@ class PatchQuerySet(SceneQuerySet):
     owner_path: ClassVar[str | None] = "run__scene__uploader"
 
 
+class ReviewQuerySet(SceneQuerySet):
+    """Reviews: as visible as their patch's scene."""
+
+    region_path: ClassVar[str] = "patch__run__scene__region__code"
+    owner_path: ClassVar[str | None] = "patch__run__scene__uploader"
+
+
 class InterpretationRun(models.Model):
     """One interpretation, reproducible from its row: inputs' hashes, model hash, parameters, code version."""
 
@@ -172,3 +179,56 @@ class Patch(models.Model):
     def land_class(self) -> taxonomy.LandClass:
         """The class with its names and colours."""
         return taxonomy.BY_CODE[self.class_code]
+
+
+class PatchReview(models.Model):
+    """A person's word about what a patch shows, beside what had been found; the patch itself carries the outcome."""
+
+    class Verdict(models.TextChoices):
+        """What the person said; a word taken back stays on record."""
+
+        CONFIRMED = "confirmed", _("Confirmed")
+        CHANGED = "changed", _("Something else")
+        REJECTED = "rejected", _("Nothing of the kind")
+        UNDONE = "undone", _("Taken back")
+
+    patch = models.OneToOneField(
+        Patch, models.CASCADE, primary_key=True, related_name="review", verbose_name=_("patch")
+    )
+    verdict = models.CharField(_("verdict"), max_length=9, choices=Verdict.choices)
+    reason = models.TextField(_("reason"), blank=True)
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("reviewer"))
+    reviewed_at = models.DateTimeField(_("reviewed"))
+    # When the patch last came to mean something else: accounts from before do not know it.
+    changed_at = models.DateTimeField(_("meaning changed"), null=True, blank=True)
+    found_class = models.CharField(_("class found"), max_length=20)
+    found_origin = models.CharField(_("water origin found"), max_length=14, blank=True)
+    found_source = models.CharField(_("source found"), max_length=8)
+    found_author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("drawn by")
+    )
+
+    objects = ReviewQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("review of a patch")
+        verbose_name_plural = _("reviews of patches")
+        ordering = ["-reviewed_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(verdict__in=["confirmed", "changed", "rejected", "undone"]),
+                name="patch_verdict_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(found_author__isnull=True) | ~models.Q(reviewer=models.F("found_author")),
+                name="patch_reviewed_by_other_eyes",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(found_class="tailings_pond", verdict__in=["changed", "rejected"])
+                | ~models.Q(reason=""),
+                name="tailings_verdict_gives_its_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} {self.patch_id}"

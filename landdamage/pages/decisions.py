@@ -24,6 +24,7 @@ from landdamage.models import ChangePiece, Edition
 from landdamage.pages.chips import WHEN
 from landdamage.pages.edition import legend, year_scenes
 from landdamage.pages.edition_cells import CLASS_OF, map_style, visible_edition
+from landdamage.pages.review_parts import review_parts
 from landdamage.selectors.chips import piece_scenes
 from landdamage.selectors.editions import decision_queue, edition_mines, editions_visible
 from landdamage.services.decisions import WITH_REASON
@@ -189,6 +190,7 @@ def decisions(request: PageRequest, edition_id: UUID) -> HttpResponse:
     page = Paginator(queue(request, edition, tab, request.GET), PAGE_SIZE).get_page(request.GET.get("page"))
     context: dict[str, Any] = {
         "edition": edition,
+        "parts": review_parts(edition),
         "tab": tab,
         "tabs": _counts(request, edition),
         "page": page,

@@ -21,6 +21,7 @@ from landdamage.models import ChangePiece, Edition
 from landdamage.pages.edition_cells import visible_edition
 from landdamage.pages.ledger import headline
 from landdamage.selectors.editions import edition_sums
+from landdamage.selectors.reviews import places, reviews_since, tailings_open, waters_open
 from landdamage.services import editions
 from minegis.access.permissions import Action, allowed
 from minegis.access.requests import PageRequest
@@ -79,6 +80,7 @@ class Fact:
     label: str
     value: str
     blocks: bool = False
+    url: str = ""  # where it can be put right
 
 
 def _ask(request: PageRequest, edition_id: UUID, name: str) -> tuple[Edition, Deed]:
@@ -135,10 +137,9 @@ def facts(edition: Edition, name: str) -> list[Fact]:
         ]
     if name == "freeze":
         open_ = pieces.filter(kind=ChangePiece.Kind.NEW, decision="").count()
-        waters = len(edition.results.get("undecided_water") or [])
-        found.append(Fact(_("Newly seen changes without a decision"), str(open_), blocks=open_ > 0))
-        if waters:
-            found.append(Fact(_("Waters of unknown origin"), str(waters), blocks=True))
+        url = reverse("decisions", args=[edition.pk])
+        found.append(Fact(_("Newly seen changes without a decision"), str(open_), blocks=open_ > 0, url=url))
+        found += _unreviewed(edition)
     if name in ("compute", "discard"):
         found += [
             Fact(_("Cells"), f"{edition.cells.count():,}"),
@@ -151,6 +152,21 @@ def facts(edition: Edition, name: str) -> list[Fact]:
         found += _replaced(edition)
     if name in ("withdraw", "unfreeze"):
         found.append(Fact(_("Editions that stand on it"), str(edition.followers.count())))
+    return found
+
+
+def _unreviewed(edition: Edition) -> list[Fact]:
+    """What else keeps it a draft, each with the page where it is put right."""
+    found = []
+    if waters := waters_open(edition).count():
+        url = reverse("waters", args=[edition.pk])
+        found.append(Fact(_("Waters of unknown origin"), str(waters), blocks=True, url=url))
+    ponds = tailings_open(edition)
+    if count := ponds.count():
+        url, where = reverse("tailings", args=[edition.pk]), places(ponds)
+        found.append(Fact(_("Tailings ponds found by the model, not reviewed"), f"{count}: {where}", True, url))
+    if not found and (count := reviews_since(edition)):
+        found.append(Fact(_("Answers that the computation does not know yet"), str(count), blocks=True))
     return found
 
 

@@ -109,6 +109,7 @@ def account_run(context: JobContext) -> None:
             "mixed_sensor": plan["mixed_sensor"],
             "bias": bias,
             "undecided_water": year.undecided_water,
+            "gathered_at": plan["gathered_at"],
             "out_of_season": year.out_of_season,
             "former_decisions": [*row.results.get("former_decisions", []), *lost],
         }

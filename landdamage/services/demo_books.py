@@ -10,9 +10,11 @@ import geopandas as gpd
 from django.contrib.gis.geos import GEOSGeometry
 
 from landdamage.models import Edition, MonitoredArea, Patch
+from landdamage.selectors.reviews import tailings_open
 from landdamage.services.areas import area_update
 from landdamage.services.decisions import accept_all
 from landdamage.services.editions import edition_compute, edition_draft, edition_freeze, edition_publish
+from landdamage.services.tailings import POND, tailings_review
 from landdamage.services.water import water_decide
 from minegis.access.models import User
 from minegis.errors import MineGISError
@@ -26,7 +28,8 @@ POLL = 0.5
 def keep_books(region: Region, years: tuple[int, ...], folder: Path, progress: Callable[[str], None]) -> list[Edition]:
     """Make the books of every year that has none yet; the last year stays a draft, for people to decide.
 
-    Waters of unknown origin are decided as natural, newly seen damage as new; what has disappeared stays pending.
+    Waters of unknown origin are decided as natural, newly seen damage as new; what has disappeared stays pending, and
+    tailings ponds that the network found are confirmed. Those of the last year wait for a reviewer.
 
     Args:
         region: of the demonstration.
@@ -53,6 +56,8 @@ def keep_books(region: Region, years: tuple[int, ...], folder: Path, progress: C
                 water_decide(patch=patch, origin="natural", user=reviewer, version=patch.version)
             edition = _compute(edition, analyst)
         if year != years[-1]:
+            for patch in tailings_open(edition):
+                tailings_review(patch=patch, shows=POND, user=reviewer, version=patch.version)
             accept_all(edition=edition, user=reviewer)
             edition.refresh_from_db()
             edition = edition_freeze(edition=edition, user=analyst, lock=edition.lock)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.db import transaction
 
 from landdamage.models import Patch
-from landdamage.taxonomy import damage_kind
+from landdamage.services.reviews import Verdict, patch_locked, review_record
 from minegis.access.models import User
-from minegis.access.permissions import Action, require
-from minegis.errors import ConflictError, MineGISError
+from minegis.errors import MineGISError
 
 
 @transaction.atomic
@@ -20,24 +21,21 @@ def water_decide(*, patch: Patch, origin: str, user: User, version: int) -> Patc
 
     Args:
         patch: of class water.
-        origin: ``pit_water``, ``tailings_water`` or ``natural``.
-        user: a reviewer of the scene's region.
+        origin: ``pit_water``, ``tailings_water`` or ``natural``; empty takes the word back, and the proposal stands.
+        user: a reviewer of the region who did not draw it.
         version: the version of the patch the user saw.
 
     Raises:
         ForbiddenError: the user may not decide here.
         ConflictError: somebody changed the patch meanwhile.
-        MineGISError: E-EDI-09, no such origin or no water.
+        MineGISError: E-EDI-05 the user drew it, E-EDI-09 no such origin or no water.
     """
-    row = Patch.objects.select_for_update(of=("self",)).select_related("run__scene__region").get(pk=patch.pk)
-    require(user, Action.DECIDE_FLOW, row.run.scene.region)
-    if row.version != version:
-        raise ConflictError
+    row, found = patch_locked(patch=patch, user=user, version=version)
     known = [value for value in Patch.WaterOrigin.values if value != Patch.WaterOrigin.UNKNOWN]
-    if origin not in known or row.class_code != "water":
+    if origin not in ("", *known) or row.class_code != "water":
         raise MineGISError("E-EDI-09", value=origin, known=", ".join(known))
-    row.water_origin, row.water_decided_by = origin, user
-    row.damage_kind = damage_kind(row.class_code, origin)  # type: ignore[arg-type]  # checked above
-    row.version += 1
-    row.save(update_fields=["water_origin", "water_decided_by", "damage_kind", "version"])
-    return row
+    if not origin:
+        return review_record(row, found, user, Verdict.UNDONE, "")
+    verdict = Verdict.CONFIRMED if origin == found.water_origin else Verdict.CHANGED
+    drawn = replace(found, class_code="water", source=row.source, author_id=row.author_id)
+    return review_record(row, replace(drawn, water_origin=origin, water_decided_by_id=user.pk), user, verdict)

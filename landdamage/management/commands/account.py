@@ -9,9 +9,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from landdamage.models import Edition
 from landdamage.selectors.editions import edition_regions, edition_sums
+from landdamage.selectors.reviews import tailings_open, waters_open
 from landdamage.services.account import edition_verify
 from landdamage.services.decisions import accept_all
 from landdamage.services.editions import edition_compute, edition_draft, edition_freeze, edition_publish
+from landdamage.services.tailings import POND, tailings_review
 from minegis import units
 from minegis.access.models import User
 from minegis.errors import TABLE, MineGISError, message
@@ -34,6 +36,11 @@ class Command(BaseCommand):
         parser.add_argument("--region", required=True, help="GB/T 2260 code")
         parser.add_argument("--note", default="", help="change note of another version of a published year")
         parser.add_argument("--accept-all", metavar="USER", help="this reviewer decides all that waits as new damage")
+        parser.add_argument(
+            "--confirm-tailings",
+            metavar="USER",
+            help="this reviewer has looked at every tailings pond that the model found, and each is one",
+        )
         parser.add_argument("--freeze", action="store_true", help="lock the numbers")
         parser.add_argument("--publish", metavar="USER", help="this manager publishes; implies --freeze")
         parser.add_argument("--sign-bias", action="store_true", help="publish in spite of a large bias")
@@ -63,6 +70,11 @@ class Command(BaseCommand):
             edition = edition_draft(region=region, year=options["year"], user=None, change_note=options["note"])
         if edition.state == Edition.State.DRAFT:
             edition = self._compute(edition)
+            if options["confirm_tailings"]:
+                reviewer = _person(options["confirm_tailings"])
+                for patch in (ponds := list(tailings_open(edition))):
+                    tailings_review(patch=patch, shows=POND, user=reviewer, version=patch.version)
+                self.stdout.write(f"{len(ponds)} tailings ponds confirmed")
             if options["accept_all"]:
                 count = accept_all(edition=edition, user=_person(options["accept_all"]))
                 self.stdout.write(f"{count} changes accepted")
@@ -105,8 +117,8 @@ class Command(BaseCommand):
         for row in edition_regions(edition):
             self.stdout.write(f"{row.code} {row.name_zh}: {100 * row.coverage:.1f} % observed")
         waiting = edition.pieces.filter(kind="new", decision="").count()
-        waters = len(edition.results.get("undecided_water", []))
-        self.stdout.write(f"{waiting} changes and {waters} waters wait for a decision")
+        waters, ponds = waters_open(edition).count(), tailings_open(edition).count()
+        self.stdout.write(f"{waiting} changes, {waters} waters and {ponds} tailings ponds wait for a decision")
 
 
 def _person(name: str) -> User:

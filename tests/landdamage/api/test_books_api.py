@@ -249,4 +249,7 @@ def test_a_reviewer_says_what_water_it_is(interpreted: Any, person: Any, client:
     assert api.post(where, {"origin": "sea", "version": 1}, format="json").json()["code"] == "E-EDI-09"
     done = api.post(where, {"origin": "natural", "version": 1}, format="json").json()
     assert (done["water_origin"], done["damage_kind"]) == ("natural", "none")
+    assert (done["review"]["verdict"], done["review"]["found_origin"]) == ("changed", "pit_water")
     assert api.post(where, {"origin": "pit_water", "version": 1}, format="json").json()["code"] == "E-API-06"
+    done = api.post(where, {"origin": "", "version": 2}, format="json").json()
+    assert (done["water_origin"], done["review"]["verdict"]) == ("pit_water", "undone")

@@ -395,7 +395,8 @@ def test_freezing_tells_what_is_open_and_publishing_what_is_replaced(make_books:
 
 def test_an_undecided_change_stands_in_the_way_of_freezing(books: Any, url: Any, client_for: Any) -> None:
     analyst = client_for(books.analyst)
-    assert 'class="state-bad"><b>2</b>' in _text(analyst.get(url("edition-ask", "freeze"), headers=FRAGMENT))
+    open_ = f'class="state-bad"><a href="{url("decisions")}"><b>2</b>'
+    assert open_ in _text(analyst.get(url("edition-ask", "freeze"), headers=FRAGMENT))
     refused = analyst.post(url("edition-do", "freeze"), {"lock": books.draft.lock}, headers=FRAGMENT)
     assert json.loads(_text(refused, 409))["code"] == "E-EDI-03"
 

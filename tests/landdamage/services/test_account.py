@@ -13,12 +13,15 @@ from django.core.management import CommandError, call_command
 from landdamage.accounting.states import State
 from landdamage.models import Edition, Patch
 from landdamage.selectors.editions import edition_data, edition_sums
+from landdamage.selectors.reviews import reviews_since, tailings_open
 from landdamage.services.account import edition_verify
 from landdamage.services.decisions import accept_all
 from landdamage.services.editions import (
     edition_draft,
     opening_import,
 )
+from landdamage.services.tailings import tailings_review
+from landdamage.services.water import water_decide
 from minegis import units
 from minegis.errors import MineGISError
 from minegis.registry.models import Mine
@@ -28,8 +31,6 @@ pytestmark = pytest.mark.django_db
 
 
 def settle_water(edition: Edition, reviewer: Any) -> None:
-    from landdamage.services.water import water_decide
-
     for patch in Patch.objects.filter(pk__in=edition.results["undecided_water"]):
         water_decide(patch=patch, origin="natural", user=reviewer, version=patch.version)
 
@@ -59,10 +60,15 @@ def test_two_years_from_patches_to_published_editions(district: SimpleNamespace)
     assert accept_all(edition=second, user=district.reviewer) > 0
     second.refresh_from_db()
     before = edition_sums(second)
+    pond = tailings_open(second)[0]
+    pond = tailings_review(patch=pond, shows="stockpile", user=district.reviewer, version=pond.version, reason="干滩")
+    tailings_review(patch=pond, shows="", user=district.reviewer, version=pond.version)
+    assert reviews_since(second) == 1  # whether it had been read as a stockpile, only a new account can tell
     again = computed(second, district.analyst)  # the same ground, the same changes: decisions survive
     assert edition_sums(again) == before
     assert again.pieces.filter(kind="new", decision="").count() == 0
     assert again.results["former_decisions"] == []
+    assert reviews_since(again) == 0
     again = published(again, district)
     opening = {kind: sums["closing"] for kind, sums in edition_sums(first).items()}
     assert {kind: sums["opening"] for kind, sums in edition_sums(again).items()} == opening
@@ -129,7 +135,10 @@ def test_command_accounts_decides_publishes_and_verifies(district: SimpleNamespa
     first = district.truth.years[0]
     Patch.objects.filter(water_origin="unknown").update(water_origin="natural")
     where = ["--year", str(first), "--region", district.region.code]
-    call_command("account", *where, "--accept-all", district.reviewer.username, "--publish", district.manager.username)
+    people = ["--accept-all", district.reviewer.username, "--publish", district.manager.username]
+    with pytest.raises(CommandError, match="E-EDI-30"):
+        call_command("account", *where, *people)
+    call_command("account", *where, "--confirm-tailings", district.reviewer.username, *people)
     edition = Edition.objects.get()
     assert edition.state == "published"
     shown = capsys.readouterr().out

@@ -21,6 +21,7 @@ from landdamage.services.editions import (
     edition_withdraw,
 )
 from minegis.errors import ForbiddenError, MineGISError
+from tests.fixtures.books import add_patches
 
 pytestmark = pytest.mark.django_db
 
@@ -97,8 +98,9 @@ def test_a_small_bias_needs_none(books: SimpleNamespace) -> None:
 
 
 def test_waters_of_unknown_origin_keep_it_a_draft(books: SimpleNamespace) -> None:
+    add_patches(books)
     with pytest.raises(MineGISError, match="E-EDI-04"):
-        frozen(books, undecided_water=[7])
+        frozen(books)
 
 
 def test_cells_that_do_not_balance_cannot_be_frozen(books: SimpleNamespace) -> None:
