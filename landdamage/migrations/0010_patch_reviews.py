@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('landdamage', '0004_vegetated_years_and_authors'),
+        ('landdamage', '0005_authors_and_sealed_restorations'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -25,6 +25,7 @@ from landdamage.pages.edition_actions import actions
 from landdamage.pages.edition_cells import CLASS_OF, map_style, selection, visible_edition
 from landdamage.pages.edition_charts import charts
 from landdamage.pages.ledger import UNITS, account_table, headline, in_unit
+from landdamage.pages.review_parts import review_parts
 from landdamage.reports.data import MineFacts, RegionFacts
 from landdamage.reports.table import Table, Unit, area
 from landdamage.reports.tables import build
@@ -135,6 +136,7 @@ def edition(request: PageRequest, edition_id: UUID) -> HttpResponse:
             "mines": mines,
             "chosen": chosen,
             "figures": figures,
+            "unreviewed": [part for part in review_parts(found) if part.open and part.code != "decisions"],
             "shown": {name: area(getattr(figures, name), chosen.unit).text for name in SHOWN},
             "account": account,
             "past": past,

@@ -24,13 +24,19 @@ from landdamage.pages.edition import legend, year_scenes
 from landdamage.pages.edition_cells import map_style, visible_edition
 from landdamage.pages.review_parts import review_parts
 from landdamage.selectors.editions import edition_mines
-from landdamage.selectors.reviews import edition_patch, reviews_since, tailings_open, tailings_reviewed, waters
+from landdamage.selectors.reviews import (
+    edition_patch,
+    reviews_since,
+    tailings_open,
+    tailings_reviewed,
+    water_parts,
+    waters,
+)
 from minegis.access.permissions import Action, require
 from minegis.access.requests import PageRequest
 from minegis.problems import request_language
 
 PAGE_SIZE = 50
-BY_PERSON = Q(source__in=(Patch.Source.MANUAL, Patch.Source.EDITED))
 CONFIRMED = PatchReview.Verdict.CONFIRMED
 
 
@@ -62,8 +68,7 @@ TABS: dict[str, tuple[Tab, ...]] = {
 def patches(desk: str, edition: Edition, tab: str) -> QuerySet[Patch]:
     """What lies in a tab of a queue."""
     if desk == "waters":
-        found = waters(edition)
-        return found.filter(BY_PERSON) if tab == "decided" else found.filter(counts=tab).exclude(BY_PERSON)
+        return waters(edition, tab)
     if tab == "open":
         return tailings_open(edition)
     reviewed = tailings_reviewed(edition)
@@ -77,9 +82,7 @@ def counts(desk: str, edition: Edition) -> dict[str, int]:
         verdicts = Counter(tailings_reviewed(edition).values_list("review__verdict", flat=True))
         confirmed = verdicts.pop(CONFIRMED, 0)
         return {"open": tailings_open(edition).count(), "confirmed": confirmed, "other": verdicts.total()}
-    personal = (Patch.Source.MANUAL, Patch.Source.EDITED)
-    found = waters(edition).order_by().values_list("counts", "source")
-    return Counter("decided" if source in personal else origin for origin, source in found)
+    return water_parts(edition)
 
 
 def readable(request: PageRequest, edition_id: UUID) -> Edition:

@@ -46,8 +46,8 @@ class Answer:
 
 ANSWERS = {
     "tailings": (
-        Answer(POND, gettext_lazy("Tailings pond"), "c", "circle-check"),
-        Answer("background", gettext_lazy("Something else"), "r", "circle-x", direct=False),
+        Answer(POND, gettext_lazy("It is a tailings pond"), "c", "circle-check"),
+        Answer("background", gettext_lazy("Not a tailings pond"), "r", "circle-x", direct=False),
     ),
     "waters": (
         Answer("pit_water", ORIGINS["pit_water"], "p", "shovel"),

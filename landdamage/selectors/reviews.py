@@ -25,6 +25,7 @@ _FOUND_TAILINGS = Q(class_code="tailings_pond") | Q(class_code="water", water_or
 _REVIEWED_TAILINGS = Q(review__found_class="tailings_pond") | Q(
     review__found_class="water", review__found_origin=Patch.WaterOrigin.TAILINGS_WATER
 )
+_PERSONAL = (Patch.Source.MANUAL, Patch.Source.EDITED)
 _SURE = 1.05  # even a patch of confidence 1 keeps some weight, so that large sure ones come before small ones
 _MOST_NAMED = 6  # mines that a refusal names
 
@@ -35,7 +36,9 @@ def tailings_open(edition: Edition) -> QuerySet[Patch]:
     Largest area times uncertainty first.
     """
     booked = _cells(edition).filter(obs_state=State.TAILINGS_POND.code).exclude(flow__in=_NOT_BOOKED)
-    found = _patches(edition).filter(_FOUND_TAILINGS, Exists(booked), source=Patch.Source.MODEL)
+    found = _patches(edition).filter(
+        _FOUND_TAILINGS, Exists(booked), source=Patch.Source.MODEL, water_decided_by__isnull=True
+    )
     return _ordered(found.exclude(review__verdict=PatchReview.Verdict.CONFIRMED))
 
 
@@ -45,27 +48,44 @@ def tailings_reviewed(edition: Edition) -> QuerySet[Patch]:
     return reviewed.exclude(review__verdict=PatchReview.Verdict.UNDONE).order_by("-review__reviewed_at")
 
 
-def waters(edition: Edition) -> QuerySet[Patch]:
-    """Waters on the edition's ground with ``counts``: the origin that its account gave each.
+def waters(edition: Edition, part: str = "") -> QuerySet[Patch]:
+    """Waters on the edition's ground, with ``counts``: the origin that its account gave each, and ``part``.
 
-    ``unknown`` where it blocks freezing. Waters of unknown origin that do not show on the newest image are left out.
+    ``part`` is ``decided`` where a person has said what it is, else the origin; ``unknown`` blocks freezing. Waters of
+    unknown origin that do not show on the newest image are left out.
+
+    Args:
+        edition: computed.
+        part: only waters of this part; empty: all.
     """
+    found: QuerySet[Patch] = _named_waters(edition).filter(part=part) if part else _named_waters(edition)
+    return _ordered(found)
+
+
+def water_parts(edition: Edition) -> Counter[str]:
+    """How many waters lie in each part."""
+    return Counter(_named_waters(edition).order_by().values_list("part", flat=True))
+
+
+def _named_waters(edition: Edition) -> Any:
     unknown = edition.results.get("undecided_water") or []
     here = _cells(edition).filter(geom__intersects=OuterRef("middle"))
     found = _patches(edition).filter(Exists(_cells(edition)), class_code="water")
     found = found.annotate(middle=PointOnSurface("geom")).annotate(
         booked=Subquery(here.order_by("-area_cm2").values("obs_state")[:1])
     )
-    person = Q(source__in=(Patch.Source.MANUAL, Patch.Source.EDITED))
+    person = Q(source__in=_PERSONAL) | Q(water_decided_by__isnull=False)
     counts = Case(
         When(person, then=F("water_origin")),
         When(water_origin=UNKNOWN, pk__in=unknown, then=Value(UNKNOWN.value)),
         When(booked=State.PIT_WATER.code, then=Value(Patch.WaterOrigin.PIT_WATER.value)),
+        When(booked=State.TAILINGS_POND.code, then=Value(Patch.WaterOrigin.TAILINGS_WATER.value)),
         When(water_origin=UNKNOWN, then=Value("")),
         default=F("water_origin"),
         output_field=CharField(),
     )
-    return _ordered(found.annotate(counts=counts).exclude(counts=""))
+    named = found.annotate(counts=counts).exclude(counts="")
+    return named.annotate(part=Case(When(person, then=Value("decided")), default=F("counts")))
 
 
 def waters_open(edition: Edition) -> QuerySet[Patch]:

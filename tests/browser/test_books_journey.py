@@ -15,8 +15,9 @@ from playwright.sync_api import Page, expect
 from rasterio.transform import from_bounds
 
 from landdamage.selectors.editions import edition_sums
+from landdamage.selectors.reviews import tailings_open
 from minegis import units
-from tests.fixtures.books import SOUTH, STEP, WEST
+from tests.fixtures.books import SOUTH, STEP, WEST, add_patches
 from tests.fixtures.browsing import follow
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -141,9 +142,37 @@ def test_pages_of_the_books_fit_a_phone(
 ) -> None:
     page = open_page(web_server().url, width=390, height=844)
     sign_in(page, books.reviewer)
-    for path in ("/accounts/", f"/editions/{books.draft.pk}/?tab=T3", f"/editions/{books.draft.pk}/decisions/"):
+    add_patches(books)
+    for path in ("/accounts/", f"/editions/{books.draft.pk}/?tab=T3", f"/editions/{books.draft.pk}/decisions/",
+                 f"/editions/{books.draft.pk}/tailings/", f"/editions/{books.draft.pk}/waters/"):  # fmt: skip
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0, path
+    page.context.close()
+
+
+def test_tailings_ponds_are_reviewed_by_keyboard(
+    books: SimpleNamespace, open_page: Callable[..., Page], sign_in: Callable[[Page, Any], None], web_server: Any
+) -> None:
+    page = open_page(web_server().url, language="en-GB")
+    sign_in(page, books.reviewer)
+    add_patches(books)  # now: the overview would ask for tiles of a run that has no raster
+    page.goto(f"/editions/{books.draft.pk}/decisions/")
+    follow(page.locator(".review-parts >> text=Tailings ponds"))
+    expect(page.locator("#blocking")).to_have_text("2 block freezing")
+    doubtful = page.locator(f"#patch [data-patch='{books.ponds[1].pk}']")
+    expect(doubtful).to_be_visible()
+    page.keyboard.press("c")
+    expect(page.locator("#blocking")).to_have_text("1 block freezing")
+    expect(page.locator(f"#patch [data-patch='{books.ponds[0].pk}']")).to_be_visible()
+    page.keyboard.press("r")
+    page.check("#dialog input[value=natural]")
+    page.fill("#dialog #reason", "A reservoir")
+    page.click("#dialog button[type=submit]")
+    expect(page.locator("#queue .empty-state")).to_contain_text("Every tailings pond is reviewed")
+    expect(page.locator("#unread")).to_be_visible()
+    page.keyboard.press("Control+z")
+    expect(page.locator("#queue li.selected")).to_have_attribute("data-patch", str(books.ponds[0].pk))
+    assert list(tailings_open(books.draft)) == [books.ponds[0]]
     page.context.close()
 
 
