@@ -15,7 +15,7 @@ from django_htmx.http import trigger_client_event
 
 from landdamage.accounting.states import DECISIONS, KINDS, NAMES, RESTORED_KIND_DEFAULT, Flow, State
 from landdamage.models import Edition, Evidence, Restoration
-from landdamage.pages.decisions import Choice, choices, pieces_of
+from landdamage.pages.decisions import Choice, choices, is_own, pieces_of
 from landdamage.pages.edition_cells import visible_edition
 from landdamage.pages.ledger import account_table
 from landdamage.reports.table import Cell
@@ -90,7 +90,7 @@ def ask(request: PageRequest, edition_id: UUID) -> HttpResponse:
         "edition": edition,
         "pieces": found,
         "locks": ",".join(f"{p.pk}:{p.lock}" for p in found),
-        "own": sum(p.author_id == request.user.pk for p in found),
+        "own": sum(is_own(p, request) for p in found),
         "area_cm2": area_cm2,
         "choices": fitting,
         "chosen": chosen,

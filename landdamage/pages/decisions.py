@@ -113,7 +113,12 @@ class PieceRow:
 
 def piece_row(piece: ChangePiece, request: PageRequest) -> PieceRow:
     """The row of a change."""
-    return PieceRow(piece, side(piece.prev_state), side(piece.obs_state), piece.author_id == request.user.pk)
+    return PieceRow(piece, side(piece.prev_state), side(piece.obs_state), is_own(piece, request))
+
+
+def is_own(piece: ChangePiece, request: PageRequest) -> bool:
+    """Whether the person is among the authors of a change."""
+    return request.user.pk in {author.person_id for author in piece.authors.all()} | {piece.author_id}
 
 
 def queue(request: PageRequest, edition: Edition, tab: Tab, params: Any) -> QuerySet[ChangePiece]:
@@ -127,7 +132,11 @@ def queue(request: PageRequest, edition: Edition, tab: Tab, params: Any) -> Quer
     if mine := params.get("mine"):
         pieces = pieces.filter(mine__code=mine)
     doubt = Value(SURE) - Coalesce(F("confidence"), Value(0.5))
-    return pieces.annotate(weight=Cast(F("area_cm2"), FloatField()) * doubt).order_by("-weight", "piece_id")
+    return (
+        pieces.prefetch_related("authors")
+        .annotate(weight=Cast(F("area_cm2"), FloatField()) * doubt)
+        .order_by("-weight", "piece_id")
+    )
 
 
 def _whole(text: str) -> bool:
@@ -229,16 +238,17 @@ def decisions(request: PageRequest, edition_id: UUID) -> HttpResponse:
 def piece(request: PageRequest, piece_id: int) -> HttpResponse:
     """One change: before and after, facts, the decisions that fit it."""
     found = get_object_or_404(
-        ChangePiece.objects.visible_to(request.user).select_related(
-            "edition__region", "edition__job", "mine", "author", "decided_by", "restoration"
-        ),
+        ChangePiece.objects.visible_to(request.user)
+        .select_related("edition__region", "edition__job", "mine", "decided_by", "restoration")
+        .prefetch_related("authors__person"),
         pk=piece_id,
     )
     images = allowed(request.user, Action.READ_IMAGE, found.edition.region)
     pair = piece_scenes(found, request.user) if images else (None, None)
-    own = found.author_id == request.user.pk
+    row = piece_row(found, request)
+    own = row.own
     context = {
-        "row": piece_row(found, request),
+        "row": row,
         "piece": found,
         "chips": dict(zip(WHEN, pair, strict=True)),
         "images": images,
@@ -265,4 +275,4 @@ def pieces_of(request: PageRequest, edition: Edition, params: Any) -> Sequence[C
     if params.get("all"):
         return list(queue(request, edition, tab_of(params), params))
     wanted = [int(part) for part in params.get("pieces", "").split(",") if _whole(part)]
-    return list(decision_queue(edition, request.user).filter(pk__in=wanted))
+    return list(decision_queue(edition, request.user).filter(pk__in=wanted).prefetch_related("authors"))

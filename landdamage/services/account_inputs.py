@@ -63,3 +63,178 @@ def prepare(edition: Edition, folder: Path, progress: Callable[[float], None] = 
         for stale in (*folder.glob("unit-*"), plan_path):
             stale.unlink(missing_ok=True)
     gathered_at = timezone.now()  # reviews given later are not in this account
+    found = gather(edition)
+    territories = partition(
+        [
+            MineArea(str(mine.pk), mine.code, shape_of(mine.boundary), shape_of(mine.influence_zone))
+            for mine in found.mines
+        ],
+        shape_of(edition.area.extra) if edition.area else None,
+        [RegionArea(region.code, shape_of(region.geom)) for region in found.regions],
+    )
+    if not territories:
+        raise MineGISError("E-EDI-13")
+    save_table(folder / OUTLINES, _outlines(found, territories))
+    shares, exits = split_opening(found.opening, territories)
+    if edition.is_opening:
+        survey = survey_of(edition)
+        shares = {one.key: _surveyed(edition, one, shares[one.key], survey) for one in territories}
+    pits = geometries(found.opening.geometry[found.opening["state"].isin(PITS)])
+    chosen = []
+    for number, one in enumerate(territories):
+        progress(number / len(territories))
+        chosen.append(_write_unit(folder, number, one, shares[one.key], pits, edition, found))
+    if edition.is_opening:  # polygons beyond the monitored area were never in any book
+        exits = exits.iloc[:0]
+    (folder / EXITS).unlink(missing_ok=True)
+    if len(exits):
+        exits.to_file(folder / EXITS, driver="GPKG")
+    plan = {
+        "format": PLAN_FORMAT,
+        "gathered_at": gathered_at.isoformat(),
+        "units": [
+            {"mine": one.mine, "region": one.region, "scenes": scenes, "ground_m2": one.geometry.area}
+            for one, scenes in zip(territories, chosen, strict=True)
+        ],
+        "params": found.rules.as_dict(),
+        "mixed_sensor": list(found.mixed),
+        "inputs": _snapshot(edition, found),
+        "mines": [_mine(mine) for mine in (*found.mines, *_left(found, exits))],
+        "regions": [
+            {
+                "key": region.pk,
+                "code": region.code,
+                "name_zh": region.name_zh,
+                "name_en": region.name_en or region.name_zh,
+            }
+            for region in found.regions
+        ],
+    }
+    part = plan_path.with_suffix(".part")
+    part.write_text(json.dumps(plan))
+    part.replace(plan_path)
+    return plan
+
+
+def _surveyed(edition: Edition, one: Territory, booked: gpd.GeoDataFrame, survey: Survey) -> gpd.GeoDataFrame:
+    """A territory's part of an opening book, with the ground that the survey found undamaged."""
+    if survey.extent == "unknown":
+        return booked
+    return with_undamaged_rest(one, booked, survey.covered, survey.left_out, year=edition.year)
+
+
+def _outlines(found: Gathered, territories: Sequence[Territory]) -> gpd.GeoDataFrame:
+    """Territories, licence boundaries and regions as they are now, for the maps of the edition."""
+    codes = {str(mine.pk): mine.code for mine in found.mines}
+    rows = [("mine", codes[one.mine], units.reproject(one.geometry, ALBERS, SRID)) for one in territories if one.mine]
+    rows += [("licence", mine.code, shape_of(mine.boundary)) for mine in found.mines if mine.boundary is not None]
+    rows += [("region", region.code, shape_of(region.geom)) for region in found.regions]
+    frame = pd.DataFrame(rows, columns=["what", "code", "geometry"])
+    return gpd.GeoDataFrame(frame, geometry="geometry", crs=SRID)
+
+
+def _left(found: Gathered, exits: gpd.GeoDataFrame) -> list[Mine]:
+    """Mines that have no ground any more, but whose ground left the monitored area this year."""
+    gone = set(exits["mine"]) - {str(mine.pk) for mine in found.mines} - {""}
+    return list(Mine.objects.filter(pk__in=gone).select_related("region").order_by("code"))
+
+
+def read_exits(folder: Path) -> gpd.GeoDataFrame | None:
+    """Ground of the book below that has left the monitored area; None when there is none."""
+    path = folder / EXITS
+    return gpd.read_file(path) if path.exists() else None
+
+
+def _write_unit(
+    folder: Path,
+    number: int,
+    territory: Territory,
+    opening: gpd.GeoDataFrame,
+    pits: np.ndarray,
+    edition: Edition,
+    found: Gathered,
+) -> list[str]:
+    """Write one input file; returns the scenes it names."""
+    west, south, east, north = units.reproject(territory.geometry, ALBERS, SRID).bounds
+    window = (west - MARGIN, south - MARGIN, east + MARGIN, north + MARGIN)
+    seen = [shapely.clip_by_rect(view.seen, *window) for view in found.views]
+    kept = [i for i, shape in enumerate(seen) if not shape.is_empty]
+    place = {old: new for new, old in enumerate(kept)}
+    patches = found.patches.iloc[np.sort(found.patches.sindex.query(shapely.box(*window)))]
+    patches = patches[patches["scene"].isin(kept)].reset_index(drop=True)
+    patches["scene"] = patches["scene"].map(place).astype(np.int64)
+    water = to_albers(patches.geometry[patches["class_code"] == "water"])
+    _, near = shapely.STRtree(pits).query(water, predicate="intersects")
+    regions = gpd.GeoDataFrame(
+        {"code": [region.code for region in found.regions]},
+        geometry=[shapely.clip_by_rect(shape_of(region.geom), *window) for region in found.regions],
+        crs=SRID,
+    )
+    sunk = [one for one in found.subsidence if shape_of(one.geom).intersects(shapely.box(*window))]
+    scenes = [found.views[i] for i in kept]
+    unit = UnitInput(
+        territory=territory,
+        opening=opening.drop(columns=["mine", "region"]),
+        scenes=[
+            SceneView(s.scene_id, s.acquired_on, s.gsd_m, seen[i], s.satellite)
+            for i, s in zip(kept, scenes, strict=True)
+        ],
+        patches=patches,
+        subsidence=[shape_of(one.geom) for one in sunk],
+        surveyors=[str(one.author_id or "") for one in sunk],
+        book_pits=list(pits[np.unique(near)]),
+        regions=regions[~regions.is_empty].reset_index(drop=True),
+        rules=found.rules,
+        year=edition.year,
+        coarse_gsd_m=found.rules.coarsest if "gsd" in found.mixed else None,
+    )
+    save_input(input_path(folder, number), unit)
+    return [scene.scene_id for scene in scenes]
+
+
+def _snapshot(edition: Edition, found: Gathered) -> dict[str, Any]:
+    """Every input with its hash."""
+    run_of = {run.scene_id: run for run in found.runs}
+    scenes = [
+        {
+            "scene_id": str(scene.pk), "file_name": scene.file_name, "sha256": scene.sha256,
+            "satellite": scene.satellite, "sensor": scene.sensor, "acquired_on": _day(scene.acquired_on),
+            "gsd_m": scene.gsd_m, "cloud_share": _cloud(scene), "model": run_of[scene.pk].model_name,
+            "weights_sha256": run_of[scene.pk].weights_sha256, "year": edition.year,
+        }
+        for scene in found.scenes
+    ]  # fmt: skip
+    below = edition.based_on
+    earlier = [one for one in (below.inputs.get("scenes", []) if below else []) if below and one["year"] == below.year]
+    return {
+        "scenes": [*earlier, *scenes],
+        "runs": [str(run.pk) for run in found.runs],
+        "mines": {mine.code: _hash(mine.boundary, mine.influence_zone) for mine in found.mines},
+        "regions": {region.code: _hash(region.geom) for region in found.regions},
+        "subsidence": {str(one.pk): _hash(one.geom) for one in found.subsidence},
+        "area": {"version": edition.area.version, "extra": _hash(edition.area.extra)} if edition.area else {},
+        "opening": {"edition": str(below.pk), "content_sha256": below.content_sha256} if below else {},
+        **({name: edition.inputs[name] for name in OPENING if name in edition.inputs} if edition.is_opening else {}),
+        "controls": ControlPolygon.objects.filter(region__code__startswith=region_prefix(edition.region.code)).count(),
+    }
+
+
+def _mine(mine: Mine) -> dict[str, Any]:
+    return {
+        "mine_id": str(mine.pk), "code": mine.code, "name_zh": mine.name_zh, "name_en": mine.name_en or mine.name_zh,
+        "licence_no": mine.licence_no or "", "mineral_kind": mine.mineral_kind, "mining_method": mine.mining_method,
+        "status": mine.status, "region_code": mine.region.code,
+    }  # fmt: skip
+
+
+def _cloud(scene: Scene) -> float | None:
+    mask = getattr(scene, "observation", None)
+    return mask.cloud_share if mask is not None else None
+
+
+def _day(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _hash(*geoms: Any) -> str:
+    return hashlib.sha256(b"".join(b"-" if geom is None else bytes(geom.wkb) for geom in geoms)).hexdigest()

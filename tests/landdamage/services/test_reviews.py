@@ -61,6 +61,17 @@ def test_something_else_is_the_reviewers_word_and_goes_back(books: SimpleNamespa
     assert reviews_since(books.draft) == 1  # the account may have read it as something else meanwhile
 
 
+def test_a_pond_that_is_a_water_keeps_its_reason_and_goes_back_to_a_pond(books: SimpleNamespace) -> None:
+    pond = tailings_review(patch=books.ponds[0], shows="natural", user=books.reviewer, version=1, reason="水库")
+    pond = water_decide(patch=pond, origin="pit_water", user=books.reviewer, version=2)
+    assert (pond.water_origin, pond.review.reason, pond.source) == ("pit_water", "水库", "edited")
+    pond = tailings_review(patch=pond, shows="stockpile", user=books.reviewer, version=3, reason="干滩")
+    assert (pond.class_code, pond.water_decided_by) == ("stockpile", None)
+    pond = tailings_review(patch=pond, shows="natural", user=books.reviewer, version=4, reason="水库")
+    pond = water_decide(patch=pond, origin="", user=books.reviewer, version=5)
+    assert (pond.class_code, pond.water_origin, pond.source, pond.author) == (POND, "", "model", None)
+
+
 def test_answers_are_refused(books: SimpleNamespace, make_user: Any) -> None:
     pond, lake = books.ponds[0], books.lakes["pit_water"]
     with pytest.raises(ForbiddenError):
@@ -117,10 +128,11 @@ def test_a_decided_water_waits_for_the_next_account(books: SimpleNamespace) -> N
     assert list(waters_open(books.draft)) == [unknown]
     done = water_decide(patch=unknown, origin="pit_water", user=books.reviewer, version=1)
     assert (done.damage_kind, done.review.verdict) == ("excavation", "changed")
+    assert (done.source, done.water_decided_by) == ("model", books.reviewer)
     assert not waters_open(books.draft).exists()
     assert reviews_since(books.draft) == 1
     done = water_decide(patch=done, origin="", user=books.reviewer, version=2)
-    assert (done.water_origin, done.source, done.author, done.damage_kind) == ("unknown", "model", None, "none")
+    assert (done.water_origin, done.water_decided_by, done.damage_kind) == ("unknown", None, "none")
     assert list(waters_open(books.draft)) == [unknown]
 
 
