@@ -5,7 +5,11 @@ import importlib
 import os
 import sys
 
-PLAIN = {"interpret": "landdamage.interpretation.cli", "train": "landdamage.learning.train"}
+PLAIN = {
+    "interpret": "landdamage.interpretation.cli",
+    "export_model": "landdamage.interpretation.export_cli",
+    "train": "landdamage.learning.train",
+}
 
 
 def main() -> int:

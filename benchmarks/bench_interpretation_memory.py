@@ -78,7 +78,7 @@ def light_engine() -> Engine:
     """Classes by colour of the neighbourhood: speckled maps at next to no cost."""
     import torch
 
-    from landdamage.interpretation import Engine, ModelCard
+    from landdamage.interpretation import EagerEngine, ModelCard
 
     torch.manual_seed(0)
     mean = torch.nn.Conv2d(4, 4, 9, padding=4, groups=4, bias=False)
@@ -89,7 +89,7 @@ def light_engine() -> Engine:
     card = ModelCard(
         "light", "1", network, tuple("BGRN"), 2.0, (1.0, 4.0), 512, "percentile-2-98", 1.0, "0" * 64, Path("light.json")
     )
-    return Engine(card, torch.nn.Sequential(mean, colours), "cpu", bf16=False)
+    return EagerEngine(card, torch.nn.Sequential(mean, colours), "cpu", bf16=False)
 
 
 def interpret(cog: Path, workdir: Path, model: str) -> dict[str, float | str]:

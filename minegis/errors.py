@@ -580,6 +580,13 @@ def _table() -> dict[str, Entry]:
             "请联网重试，或以文件路径提供权重",
             "Try again with internet access, or give the path of a file of weights",
         ),
+        "E-MOD-14": e(
+            422,
+            "计算引擎 {value} 无法在此运行({reason})",
+            "The engine {value} does not run here ({reason})",
+            "请改用 auto 或 eager",
+            "Choose auto or eager instead",
+        ),
         # Training
         "E-TRN-01": e(
             507,

@@ -200,6 +200,9 @@ JOB_KINDS = {
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)
 JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", default=3)
 
+# What computes interpretations: auto (the fastest on the worker's machine), eager, onnxruntime or openvino.
+INTERPRETATION_ENGINE = env.str("INTERPRETATION_ENGINE", default="auto")
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Storage. Originals and results are write-once files named by content; web servers never see these folders.
 # ---------------------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ pytest_plugins = [
     "tests.fixtures.platform",
     "tests.fixtures.interpreted",
     "tests.fixtures.class_scenes",
+    "tests.fixtures.models",
     "tests.fixtures.books",
     "tests.fixtures.simulated_books",
     "tests.fixtures.accounted",
@@ -23,6 +24,12 @@ pytest_plugins = [
 ]
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What the user's cache holds must not decide which engine a test uses; child processes inherit this one."""
+    os.environ["MINEGIS_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")

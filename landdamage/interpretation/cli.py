@@ -14,7 +14,8 @@ from tqdm import tqdm
 
 from landdamage.imagery.checks import SceneReport, inspect_scene
 from landdamage.imagery.cog import write_cog
-from landdamage.interpretation.engine import load_engine
+from landdamage.interpretation.choice import choose_engine
+from landdamage.interpretation.engine import KINDS, load_engine
 from landdamage.interpretation.models import choose_model
 from landdamage.interpretation.output import area_table, copy_class_raster, copy_geopackage
 from landdamage.interpretation.result import Interpretation, interpret_scene
@@ -51,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lang", choices=["zh", "en"], default=default_language(), help="language of the output")
     parser.add_argument("--resume", type=Path, metavar="DIR", help="keep finished work in DIR and go on from it")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument(
+        "--engine", choices=["auto", *KINDS], default="auto", help="what computes; default: the fastest on this machine"
+    )
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -102,10 +106,17 @@ def _interpret(options: argparse.Namespace, language: Language) -> Interpretatio
     card, findings = choose_model(metadata.gsd_m, metadata.bands, options.model)
     for finding in (*report.findings, *findings):
         _print(finding, language)
-    engine = load_engine(card, options.device)
     with ExitStack() as stack:
         workdir = options.resume or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="minegis-")))
         workdir.mkdir(parents=True, exist_ok=True)
+        kind = choose_engine(
+            card,
+            device=options.device,
+            wanted=options.engine,
+            pixels=metadata.width * metadata.height,
+            workdir=workdir,
+        )
+        engine = load_engine(card, options.device, kind)
         bar = stack.enter_context(tqdm(total=100, file=sys.stderr, bar_format=_BAR))
 
         def progress(stage: str, fraction: float) -> None:

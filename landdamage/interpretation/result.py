@@ -108,6 +108,7 @@ def interpret_scene(
             "gsd_m": round(source.gsd_m, 4),
             "stretch": source.stretch.as_lists(),
             "bands": list(bands),
+            "engine": engine.kind,
             "min_area_m2": minimum_mapping_unit_m2(source.gsd_m) if min_area_m2 is None else min_area_m2,
             "simplify_pixels": simplify_pixels,
         }
@@ -115,7 +116,7 @@ def interpret_scene(
         inputs = {key: params[key] for key in ("window", "overlap", "gsd_m", "stretch", "bands")} | {
             "scene": [path.name, stat.st_size, stat.st_mtime_ns],
             "model": [card.name, card.version, card.weights_sha256],
-            "engine": [engine.name, engine.batch],
+            "engine": [engine.kind, engine.name, engine.batch],
             "size": [plan.height, plan.width, plan.panel_width],
         }
         store = StripStore(workdir / "strips", plan, inputs)

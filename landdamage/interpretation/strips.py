@@ -30,6 +30,15 @@ def _write_whole(path: Path, array: NDArray[Any]) -> None:
     partial.replace(path)
 
 
+def recorded_engine(folder: Path) -> str | None:
+    """The kind of engine that computed the strips lying in a folder; None where there are none."""
+    try:
+        engine = json.loads((folder / "inputs.json").read_text("utf-8"))["engine"][0]
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return None
+    return engine if isinstance(engine, str) and any(folder.glob("strip-*.npy")) else None
+
+
 class StripStore:
     """Strips of one interpretation: (3, rows, panel width) uint8, layers class, confidence and margin.
 

@@ -33,6 +33,8 @@ def widen_stem(conv: nn.Conv2d, channels: int) -> nn.Conv2d:
     """
     bias = conv.bias is not None
     wide = nn.Conv2d(channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, bias=bias)  # type: ignore[arg-type]
+    if wide.weight.is_meta:
+        return wide
     with torch.no_grad():
         extra = conv.weight.mean(dim=1, keepdim=True).expand(-1, channels - 3, -1, -1)
         wide.weight.copy_(torch.cat([conv.weight, extra], dim=1) * (3 / channels))

@@ -63,7 +63,7 @@ def dilate(stage: nn.Module, rate: int) -> None:
 def kaiming(module: nn.Module, mode: Literal["fan_in", "fan_out"] = "fan_in") -> None:
     """He initialisation of every convolution inside; biases start at zero."""
     for part in module.modules():
-        if isinstance(part, nn.Conv2d):
+        if isinstance(part, nn.Conv2d) and not part.weight.is_meta:  # torch would load its compiler to draw nothing
             nn.init.kaiming_normal_(part.weight, mode=mode, nonlinearity="relu")
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
@@ -72,8 +72,9 @@ def kaiming(module: nn.Module, mode: Literal["fan_in", "fan_out"] = "fan_in") ->
 def score_conv(channels: int, classes: int) -> nn.Conv2d:
     """The 1×1 convolution that ends a network, with near-equal scores at the start: the first loss is ln(classes)."""
     conv = nn.Conv2d(channels, classes, 1)
-    nn.init.normal_(conv.weight, std=0.01)
-    nn.init.zeros_(conv.bias)  # type: ignore[arg-type]  # it has one
+    if not conv.weight.is_meta:
+        nn.init.normal_(conv.weight, std=0.01)
+        nn.init.zeros_(conv.bias)  # type: ignore[arg-type]  # it has one
     return conv
 
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import shapely
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -26,6 +27,8 @@ from minegis.registry.models import SRID
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
+
+    from landdamage.interpretation.engine import Kind
 
 
 COLUMNS = (
@@ -62,27 +65,33 @@ def run_start(*, scene: Scene, user: User | None, model_name: str = "") -> Inter
 
 
 @lru_cache(maxsize=2)
-def _engine(name: str, weights_sha256: str) -> Any:
+def _engine(name: str, weights_sha256: str, kind: Kind) -> Any:
     """Networks stay loaded between the jobs of a worker."""
     from landdamage.interpretation import load_engine
 
-    return load_engine(available()[name])
+    return load_engine(available()[name], kind=kind)
 
 
 def run_interpret(context: JobContext) -> None:
     """The interpret job: choose the model, stream the scene through it, publish everything in one transaction."""
-    from landdamage.interpretation import choose_model, interpret_scene  # torch is loaded in the gpu worker only
+    from landdamage.interpretation import choose_engine, choose_model, interpret_scene
 
     run = InterpretationRun.objects.select_related("scene").get(pk=context.params["run_id"])
     scene = run.scene
     InterpretationRun.objects.filter(pk=run.pk).update(state=InterpretationRun.State.RUNNING)
     context.progress("model", 0.0)
     card, findings = choose_model(scene.gsd_m, tuple(scene.bands), name=context.params.get("model") or None)
+    kind = choose_engine(
+        card,
+        wanted=settings.INTERPRETATION_ENGINE,
+        pixels=(scene.width or 0) * (scene.height or 0),
+        workdir=context.workdir,
+    )
     store = files()
     result = interpret_scene(
         file_path(scene.cog_sha256),
         context.workdir,
-        engine=_engine(card.name, card.weights_sha256),
+        engine=_engine(card.name, card.weights_sha256, kind),
         bands=tuple(scene.bands),
         progress=context.progress,
         should_stop=context.should_stop,

@@ -13,6 +13,8 @@ import torch
 
 from landdamage.imagery import inspect_scene, write_cog
 from landdamage.interpretation import choose_model, interpret_scene, load_engine
+from landdamage.interpretation.eager import load_eager
+from landdamage.interpretation.engine import KINDS
 from landdamage.interpretation.models import WEIGHTS, available
 from landdamage.learning.metrics import Scores, confusion_matrix
 from landdamage.simulation import District
@@ -57,6 +59,23 @@ def test_card_and_weights_belong_together(name: str) -> None:
     probabilities = engine.probabilities(batch)
     assert probabilities.shape == (1, len(CLASSES), 64, 64)
     assert probabilities.sum(axis=1) == pytest.approx(1.0, abs=1e-2)
+
+
+def test_all_engines_see_the_same_district(tmp_path: Path) -> None:
+    """Labels of any two engines may differ where two classes are equally likely, on less than half a percent."""
+    torch.set_num_threads(1)
+    write_scene(tmp_path / "scene.tif", District(UNSEEN_SEED, size=640, years=YEARS).render(YEARS[-1]))
+    card = available()["se-cot-dl-mnv2-2m"]
+    engines = [load_eager(card, "cpu", bf16=False), *(load_engine(card, "cpu", kind) for kind in KINDS)]
+    labels = []
+    for number, engine in enumerate(engines):
+        result = interpret_scene(tmp_path / "scene.tif", tmp_path / str(number), engine=engine, bands=tuple("BGRN"))
+        assert (result.engine, result.params["engine"]) == (engine.name, engine.kind)
+        with rasterio.open(result.class_raster) as raster:
+            labels.append(raster.read(1))
+    assert len(np.unique(labels[0])) > 4
+    for engine, found in zip(engines[1:], labels[1:], strict=True):
+        assert (found == labels[0]).mean() >= 0.995, engine.name
 
 
 def test_the_2m_model_reads_a_district_it_never_saw(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from landdamage.interpretation import Engine, ModelCard, load_engine
+from landdamage.interpretation import EagerEngine, ModelCard, load_engine
 from landdamage.interpretation.engine import cpu_has_bf16
 from landdamage.networks import build
 from minegis.errors import ModelError
@@ -58,8 +58,8 @@ def test_bfloat16_agrees_with_float32(tmp_path: Path, windows: np.ndarray) -> No
     card = ModelCard.read(save_model(tmp_path))
     network = build("dl", in_channels=3)
     network.load_state_dict(checkpoint.load(card.path)[0])
-    exact = Engine(card, network, "cpu", bf16=False).probabilities(windows)
-    fast = Engine(card, network, "cpu", bf16=True).probabilities(windows)
+    exact = EagerEngine(card, network, "cpu", bf16=False).probabilities(windows)
+    fast = EagerEngine(card, network, "cpu", bf16=True).probabilities(windows)
     np.testing.assert_allclose(fast, exact, atol=0.02)
     assert (fast.argmax(axis=1) == exact.argmax(axis=1)).mean() > 0.97
 
@@ -67,8 +67,8 @@ def test_bfloat16_agrees_with_float32(tmp_path: Path, windows: np.ndarray) -> No
 def test_the_engine_names_what_computed(tmp_path: Path) -> None:
     card = ModelCard.read(save_model(tmp_path))
     network = build("dl", in_channels=3)
-    assert Engine(card, network, "cpu", bf16=False).name == f"torch {torch.__version__}, cpu, float32"
-    assert Engine(card, network, "cpu", bf16=True).name.endswith("bfloat16")
+    assert EagerEngine(card, network, "cpu", bf16=False).name == f"torch {torch.__version__}, cpu, float32"
+    assert EagerEngine(card, network, "cpu", bf16=True).name.endswith("bfloat16")
 
 
 class Overflowing(torch.nn.Module):
@@ -87,10 +87,10 @@ class Overflowing(torch.nn.Module):
 
 def test_a_passing_fault_of_half_precision_never_becomes_background(tmp_path: Path, windows: np.ndarray) -> None:
     card = ModelCard.read(save_model(tmp_path))
-    found = Engine(card, Overflowing(always=False), "cpu", bf16=True).probabilities(windows)
+    found = EagerEngine(card, Overflowing(always=False), "cpu", bf16=True).probabilities(windows)
     np.testing.assert_allclose(found, 1 / 8)
     with pytest.raises(ModelError, match="E-MOD-06"):
-        Engine(card, Overflowing(always=True), "cpu", bf16=True).probabilities(windows)
+        EagerEngine(card, Overflowing(always=True), "cpu", bf16=True).probabilities(windows)
 
 
 @pytest.mark.parametrize("fault", ["weights", "missing", "network"])

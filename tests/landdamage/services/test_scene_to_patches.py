@@ -91,6 +91,18 @@ def test_a_good_scene_is_kept_checked_prepared_and_interpreted(
         assert set(np.unique(raster.read(1))) <= {0, 1, 2, 3, 4, 5, 6, 7, 255}
 
 
+def test_a_run_records_the_engine_that_the_settings_name(
+    send: Callable[..., Scene], make_user: Any, regions: Any, settings: Any
+) -> None:
+    settings.INTERPRETATION_ENGINE = "onnxruntime"
+    scene = send(make_user("interpreter"))
+    work_off()
+    run = InterpretationRun.objects.get(scene=scene)
+    assert run.state == "succeeded"
+    assert run.engine.startswith("onnxruntime ")
+    assert run.params["engine"] == "onnxruntime"
+
+
 def test_a_scene_outside_the_models_range_says_so_in_its_run(
     send: Callable[..., Scene], make_user: Any, regions: Any
 ) -> None:

@@ -1,0 +1,112 @@
+"""Engines for CPUs that run a converted model: ONNX Runtime, and OpenVINO, which computes in bfloat16 where it can."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landdamage.interpretation.conversion import converted
+from landdamage.interpretation.engine import Engine, Kind, cpu_has_bf16
+from landdamage.interpretation.models import ModelCard
+from minegis.errors import ModelError
+
+
+def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """Probabilities over axis 1 of (N, classes, H, W), in place."""
+    logits /= np.float32(temperature)
+    logits -= logits.max(axis=1, keepdims=True)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=1, keepdims=True)
+    return logits
+
+
+class RuntimeEngine(Engine):
+    """What both have in common: windows of the card's tile, and torch in single precision as the reference."""
+
+    _reference: Engine | None = None
+
+    def _probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        return softmax(self._logits(batch), self.card.temperature)
+
+    def _exact(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        from landdamage.interpretation.eager import load_eager
+
+        self._reference = self._reference or load_eager(self.card, "cpu", bf16=False)
+        return self._reference.probabilities(batch)
+
+    def _logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        raise NotImplementedError
+
+
+class OnnxRuntimeEngine(RuntimeEngine):
+    """ONNX Runtime on the CPU, in float32."""
+
+    kind = "onnxruntime"
+
+    def __init__(self, card: ModelCard, model: bytes) -> None:
+        import onnxruntime
+
+        onnxruntime.disable_telemetry_events()
+        super().__init__(card, f"onnxruntime {onnxruntime.__version__}, cpu, float32", 1)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads()
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def _logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._session.run(None, {"windows": batch})[0]
+
+
+class OpenVinoEngine(RuntimeEngine):
+    """OpenVINO on the CPU, one window at a time, in bfloat16 where the hardware has it."""
+
+    kind = "openvino"
+
+    def __init__(self, card: ModelCard, model: bytes) -> None:
+        openvino = import_openvino()
+        bf16 = cpu_has_bf16()
+        version = openvino.get_version().split("-")[0]
+        super().__init__(card, f"openvino {version}, cpu, {'bfloat16' if bf16 else 'float32'}", 1)
+        core = openvino.Core()
+        graph = core.read_model(model)
+        graph.reshape([1, int(card.network["in_channels"]), card.tile, card.tile])
+        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32"}
+        if threads():
+            settings["INFERENCE_NUM_THREADS"] = str(threads())
+        self._request = core.compile_model(graph, "CPU", settings).create_infer_request()
+
+    def _logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.concatenate([self._request.infer([window[None]])[0] for window in batch])
+
+
+def threads() -> int:
+    """How many threads the user wants, from OMP_NUM_THREADS as torch takes it; 0 for the library's own choice."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wanted) if wanted.isdecimal() else 0
+
+
+def import_openvino() -> Any:
+    """The ``openvino`` module, imported so that it reports to nobody.
+
+    At its import it would send an event to its maker through the package ``openvino-telemetry``, unless a file in the
+    home folder says no. Where that package cannot be imported it uses a stub of its own that does nothing.
+    """
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # how Python spells "cannot be imported"
+    import openvino
+
+    return openvino
+
+
+def load_runtime(card: ModelCard, kind: Kind) -> Engine:
+    """See ``engine.load_engine``; ``kind`` is ``onnxruntime`` or ``openvino``."""
+    engines = {"onnxruntime": OnnxRuntimeEngine, "openvino": OpenVinoEngine}
+    model = converted(card)
+    try:
+        return engines[kind](card, model)
+    except (ImportError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()
+        raise ModelError("E-MOD-14", value=kind, reason=reason[0][:200] if reason else "?") from error
