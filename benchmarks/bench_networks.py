@@ -2,11 +2,11 @@
 
     python benchmarks/bench_networks.py [--rounds N] [--light]
 
-``OMP_NUM_THREADS=1`` makes it steadier on a machine whose cores are not free: threads that wait for each other at every
-layer lose more than their share. Both networks have the same encoder, four bands and eight classes, run in bfloat16 with channels last as our trainer
+Both networks have the same encoder, four bands and eight classes, run in bfloat16 with channels last as our trainer
 runs them, and take turns, so that a busy neighbour slows all alike; the best of the rounds counts. Theirs has
 depthwise-separable convolutions in its pyramid and decoder; ours has them with ``separable="all"`` and full ones by
-default, as the method's publication draws it, at the price its operations say.
+default, as the method's publication draws it, at the price its operations say. ``OMP_NUM_THREADS=1`` is steadier where
+the cores are not free: threads that wait for each other at every layer lose more than their share.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from minegis.training import checkpoint
 # isort: split
 import segmentation_models_pytorch as smp
 
+Clock = Callable[[], float]
 BANDS, CLASSES = 4, 8
 STEP_BATCH, STEP_SIDE, TILE = 2, 256, 512
 OURS, LEAN, THEIRS = "SE-COT-DL", "SE-COT-DL, separable", "smp DeepLabV3Plus"
@@ -88,15 +89,15 @@ def cost(network: nn.Module) -> str:
     return f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M, {counter.get_total_flops() / 1e9:.1f} GFLOP"
 
 
-def best_of(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Least wall seconds of each call over rounds in turn; the first round makes them ready and does not count."""
+def best_of(calls: dict[str, Callable[[], object]], rounds: int, clock: Clock = time.perf_counter) -> dict[str, float]:
+    """Least seconds of each call over rounds in turn; the first round makes them ready and does not count."""
     best = dict.fromkeys(calls, float("inf"))
     for number in range(rounds + 1):
         for name, call in calls.items():
-            began = time.perf_counter()
+            began = clock()
             call()
             if number:
-                best[name] = min(best[name], time.perf_counter() - began)
+                best[name] = min(best[name], clock() - began)
     return best
 
 
@@ -124,13 +125,14 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--engines", action="store_true", help="the engines only")
     parser.add_argument("--light", action="store_true", help="mobilenetv2 only")
     options = parser.parse_args()
     torch.manual_seed(0)
     cores = len(os.sched_getaffinity(0))
     print(f"{cores} cores, {torch.get_num_threads()} threads, torch {torch.__version__}, load {os.getloadavg()[0]:.1f}")
     for backbone in ("mobilenetv2",) if options.light else ("mobilenetv2", "resnet50"):
-        contestants = networks(backbone)
+        contestants = {} if options.engines else networks(backbone)
         steps = best_of({name: training_step(n) for name, n in contestants.items()}, options.rounds)
         tiles = best_of({name: inference(n) for name, n in contestants.items()}, options.rounds)
         print(f"{backbone}: step of {STEP_BATCH} x {STEP_SIDE}², tile of {TILE}²")
@@ -141,8 +143,10 @@ def main() -> None:
             )
         with tempfile.TemporaryDirectory() as folder:
             os.environ["MINEGIS_CACHE"] = folder
-            for name, seconds in best_of(engine_calls(backbone, Path(folder)), options.rounds).items():
-                print(f"  engine {name}: {1 / seconds:.1f} tiles/s")
+            calls = engine_calls(backbone, Path(folder))
+            wall, cpu = (best_of(calls, options.rounds, clock) for clock in (time.perf_counter, time.process_time))
+            for name in calls:
+                print(f"  engine {name}: {1 / wall[name]:.1f} tiles/s, {cpu[name]:.2f} CPU-s per tile")
 
 
 if __name__ == "__main__":
