@@ -8,12 +8,14 @@ import sys
 PLAIN = {
     "interpret": "landdamage.interpretation.cli",
     "export_model": "landdamage.interpretation.export_cli",
+    "samples": "landdamage.learning.samples.cli",
     "train": "landdamage.learning.train",
 }
 
 
 def main() -> int:
-    if sys.argv[1:] and sys.argv[1] in PLAIN:
+    # Samples of accepted patches come from the database; those of files do not.
+    if sys.argv[1:] and sys.argv[1] in PLAIN and "--from-patches" not in sys.argv:
         return importlib.import_module(PLAIN[sys.argv[1]]).main(sys.argv[2:])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "minegis.settings")
     from django.core.management import execute_from_command_line

@@ -171,6 +171,20 @@ PRECEDENCE: tuple[str, ...] = (
     "background",
 )
 
+# On an image what lies on top is seen: water in a pit is water, whatever the books make of it. Training labels overlap
+# in this order; ``subsidence`` is no network class and counts as unsure.
+LABEL_PRECEDENCE: tuple[str, ...] = (
+    "tailings_pond",
+    "water",
+    "open_pit",
+    "stockpile",
+    "industrial_square",
+    "living_area",
+    "subsidence",
+    "vegetation",
+    "background",
+)
+
 
 def damage_kind(class_code: str, water_origin: WaterOrigin | None = None) -> DamageKindCode:
     """Return the damage kind of a class.

@@ -748,6 +748,213 @@ def _table() -> dict[str, Entry]:
             "需两人判读且结果不同",
             "Two people must have labelled it differently",
         ),
+        # Sample sets
+        "E-SET-01": e(
+            422,
+            "没有任何可用的标注，无法生成样本",
+            "Nothing is labelled here; there is nothing to make samples of",
+            "请检查图斑与影像是否对应、类别是否正确",
+            "Check that the polygons belong to these images and that their classes are right",
+        ),
+        "E-SET-02": e(
+            422,
+            "以下类别没有样本：{value}",
+            "Classes without a sample: {value}",
+            "模型学不到这些类别，请补充标注",
+            "A model cannot learn them; label some",
+            w,
+        ),
+        "E-SET-03": e(
+            422,
+            "样本只来自 {value} 个互不重叠的区域，至少需要 {least} 个才能划分",
+            "The samples come from {value} separate region(s); a split needs {least} at least",
+            "请增加其他矿山或影像的标注；同一区域的样本不能分到不同集合",
+            "Add labels of other mines or images; one region must never lie in two sets",
+        ),
+        "E-SET-04": e(
+            422,
+            "图斑文件使用了不同的坐标系：{value}；已逐一转换到影像坐标系",
+            "The polygons come in several coordinate systems: {value}; each was moved to that of its image",
+            "如有文件坐标系标错，请改正后重新导入",
+            "Where one is named wrongly, correct it and import again",
+            w,
+        ),
+        "E-SET-05": e(
+            422,
+            "标注栅格 {value} 与影像的坐标系不同({label}，影像 {image})，标注不作重投影",
+            "Label raster {value} has another coordinate system than its image ({label}, image {image}); "
+            "labels are never reprojected",
+            "请在影像的坐标系和格网上制作标注",
+            "Make the labels on the grid of the image",
+        ),
+        "E-SET-06": e(
+            422,
+            "图斑重叠 {value} m²，重叠处按类别优先级取舍",
+            "Polygons overlap by {value} m²; there the precedence of the classes decides",
+            "优先级：尾矿库、水域、露天采场、堆放场、工业广场、生活区、植被",
+            "Precedence: tailings pond, water, open pit, stockpile, industrial square, living area, vegetation",
+            w,
+        ),
+        "E-SET-07": e(
+            422,
+            "{value} 个图斑不在任何影像范围内，共 {area} m²",
+            "{value} polygons lie outside every image, {area} m² in all",
+            "请检查坐标系，或选择覆盖这些图斑的影像",
+            "Check the coordinate system, or choose images that show them",
+            w,
+        ),
+        "E-SET-08": e(
+            422,
+            "标注栅格 {value} 含未知的类别值：{known}",
+            "Label raster {value} holds unknown class values: {known}",
+            "请为这些值指定类别(如 --map 1=tailings_pond)，或改为 255(不确定)",
+            "Say which class each means (e.g. --map 1=tailings_pond), or make them 255 (unsure)",
+        ),
+        "E-SET-09": e(
+            422,
+            "{value} 个小于 {limit} 个像元的碎图斑已舍去",
+            "{value} slivers of less than {limit} pixels were dropped",
+            severity=w,
+        ),
+        "E-SET-10": e(
+            422,
+            "{value} 个自相交图斑已修复，面积变化 {difference} m²",
+            "{value} polygons that intersect themselves were repaired, which changes {difference} m²",
+            "请核对修复结果",
+            "Look at the result",
+            w,
+        ),
+        "E-SET-11": e(
+            409,
+            "样本泄漏：区域 {value} 同时出现在 {sets} 中",
+            "Leak: region {value} lies in {sets}",
+            "请重新划分样本",
+            "Split the samples again",
+        ),
+        "E-SET-12": e(
+            409,
+            "样本泄漏：{value} 与 {other} 属于不同集合，但地面相距仅 {distance} m(至少 {least} m)",
+            "Leak: {value} and {other} are in different sets, but only {distance} m of ground lie between them "
+            "({least} m at least)",
+            "请重新划分样本",
+            "Split the samples again",
+        ),
+        "E-SET-13": e(
+            409,
+            "样本泄漏：{value} 与 {other} 几乎相同，却属于不同集合",
+            "Leak: {value} and {other} are nearly the same picture, but in different sets",
+            "请检查是否有影像被重复使用或改名",
+            "See whether an image was used twice, perhaps under another name",
+        ),
+        "E-SET-14": e(
+            422,
+            "{set} 集偏小：{regions} 个区域(宜 ≥ {least_regions})，{ponds} 个尾矿库图斑(宜 ≥ {least_ponds})",
+            "Set {set} is small: {regions} regions ({least_regions} or more are wanted), {ponds} tailings ponds "
+            "({least_ponds} or more)",
+            "精度指标会不稳定；可改用按区域的交叉验证",
+            "Its figures will be unsteady; cross-validation by region is an alternative",
+            w,
+        ),
+        "E-SET-15": e(
+            409,
+            "目标目录 {value} 已有内容，样本集不会被覆盖",
+            "{value} is not empty; a sample set is never overwritten",
+            "请选择新的目录",
+            "Choose a new folder",
+        ),
+        "E-SET-16": e(
+            422,
+            "样本集已损坏或不完整：{value}",
+            "The sample set is damaged or incomplete: {value}",
+            "请重新生成样本集",
+            "Build the sample set again",
+        ),
+        "E-SET-17": e(
+            422,
+            "为使各集合相距至少 {distance} m，舍去 {value} 个切片",
+            "{value} tiles were left out to keep {distance} m of ground between the sets",
+            severity=w,
+        ),
+        "E-SET-18": e(
+            422,
+            "{value} 个切片与另一集合中的切片几乎相同，已从训练集舍去",
+            "{value} tiles look nearly the same as one of another set and were left out",
+            "可能有影像被重复使用或改名",
+            "An image may have been used twice, perhaps under another name",
+            w,
+        ),
+        "E-SET-19": e(
+            422,
+            "按原论文方式划分(先增强、后随机)，训练与测试样本互相泄漏，指标不可信",
+            "Split as in the source paper (augmented, then drawn at random): the sets leak, their figures mean nothing",
+            "仅用于复现论文；请改用按区域划分",
+            "Use it to reproduce the paper only; split by region otherwise",
+            w,
+        ),
+        "E-SET-20": e(
+            422,
+            "影像 {value} 缺少波段 {bands}",
+            "Image {value} lacks band {bands}",
+            "请选择各影像共有的波段，或指明波段顺序",
+            "Choose bands that every image has, or say which band is which",
+        ),
+        "E-SET-21": e(
+            422,
+            "未给出调查范围：图斑以外的地面视为未标注，不作为背景",
+            "No surveyed ground was given: ground outside the polygons counts as unlabelled, not as background",
+            "请给出调查范围(矿山或监测区边界)，否则模型学不到背景",
+            "Give its outline (of mines or monitored areas), or the model will not learn the background",
+            w,
+        ),
+        "E-SET-22": e(
+            422,
+            "找不到影像 {value} 的标注栅格",
+            "No label raster for image {value}",
+            "标注栅格须与影像同名",
+            "Label rasters carry the names of their images",
+        ),
+        "E-SET-23": e(
+            422,
+            "标注栅格 {value} 与影像格网不一致({label}，影像 {image})",
+            "Label raster {value} lies on another grid than its image ({label}, image {image})",
+            "请在影像的格网上制作标注",
+            "Make the labels on the grid of the image",
+        ),
+        "E-SET-24": e(
+            422,
+            "样本参数无效：{value}",
+            "Not a valid parameter of a sample set: {value}",
+            "可用：{known}",
+            "Allowed: {known}",
+        ),
+        "E-SET-25": e(
+            422,
+            "{value} 个地面塌陷图斑不参与训练，其范围视为未标注",
+            "{value} subsidence polygons are not trained; their ground counts as unlabelled",
+            severity=w,
+        ),
+        "E-SET-26": e(
+            422,
+            "集合 {set} 缺少以下类别：{value}",
+            "Set {set} lacks the classes {value}",
+            "该集合无法评价这些类别",
+            "It can say nothing about them",
+            w,
+        ),
+        "E-SET-27": e(
+            422,
+            "没有可用的影像",
+            "There is no image to cut samples from",
+            "请先上传并检查影像",
+            "Upload images first and let them be checked",
+        ),
+        "E-SET-28": e(
+            422,
+            "集合 {value} 没有任何带标注的切片",
+            "Set {value} ended up without a labelled tile",
+            "可减小集合间距，或增加其他区域的标注",
+            "Ask for less distance between the sets, or label more regions",
+        ),
         # Accounting
         "E-ACC-01": e(
             500,
@@ -1051,6 +1258,10 @@ class ModelError(MineGISError):
 
 class TrainingError(MineGISError):
     """A training cannot start, or cannot go on."""
+
+
+class SampleSetError(MineGISError):
+    """A sample set cannot be built, or may not be trusted."""
 
 
 class JobError(MineGISError):

@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.fixtures.interpreted",
     "tests.fixtures.class_scenes",
     "tests.fixtures.models",
+    "tests.fixtures.labelled",
     "tests.fixtures.books",
     "tests.fixtures.simulated_books",
     "tests.fixtures.accounted",

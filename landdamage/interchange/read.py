@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
@@ -19,41 +16,21 @@ from shapely.geometry.base import BaseGeometry
 from landdamage.accounting.states import RESTORED, State
 from landdamage.imagery.georeference import Bounds
 from landdamage.interchange import checks
+from landdamage.interchange.classes import SKIP, Choices, Vocabulary, read_classes
 from landdamage.interchange.codes import AMBIGUOUS, BOOKABLE, READ_AS
 from landdamage.interchange.layers import read_layer, to_degrees
 from landdamage.taxonomy import PRECEDENCE
 from minegis.errors import Finding, MineGISError
 from minegis.units import CGCS2000_EPSG, area_cm2
 
-# Where other tables keep the class, in this order; names are compared without case.
-CLASS_COLUMNS: Final = (
-    "DWMC", "DWDM", "class_code", "class", "state", "类别", "地物类别", "图斑类型", "类型", "class_zh", "LX",
-)  # fmt: skip
-SKIP: Final = "skip"  # in a mapping: leave these rows out
+__all__ = ["SKIP", "Choices", "Opening", "read_opening"]
+
+_STATES: Final = Vocabulary(
+    READ_AS,
+    {text: tuple(state.code for state in states) for text, states in AMBIGUOUS.items()},
+    {state.code: state for state in BOOKABLE},
+)
 _RANK = MappingProxyType({code: rank for rank, code in enumerate(PRECEDENCE)})
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What a person decided where the file leaves it open.
-
-    Attributes:
-        layer: name of the layer to read.
-        crs: EPSG code or WKT, for files without one.
-        encoding: ``utf-8`` or ``gbk`` of a shapefile's table.
-        column: that holds the class.
-        mapping: class as written in the file -> code of a state, or ``skip``.
-        repair: take self-intersecting polygons as the preview repaired them.
-        clip: where polygons overlap, let the precedence of the classes decide.
-    """
-
-    layer: str = ""
-    crs: str = ""
-    encoding: str = ""
-    column: str = ""
-    mapping: Mapping[str, str] = field(default_factory=dict)
-    repair: bool = False
-    clip: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,62 +86,14 @@ def read_opening(
     except MineGISError as fault:
         return Opening(None, [fault.finding()], facts)
     shapes, crs, findings = layer.shapes, layer.crs, layer.findings
-    states = _states(layer.table, choices, facts, findings)
+    states = read_classes(layer.table, choices, _STATES, facts, findings)
+    for row in facts.get("classes", ()):
+        meaning = row.pop("meaning")
+        row["state"] = meaning.code if meaning is not None else None
     findings += checks.polygon_findings(shapes, crs, repaired=choices.repair)
     if crs is None or any(f.severity == "error" for f in findings):
         return Opening(None, findings, facts)
     return _placed(shapes, states, crs, choices, findings, facts)
-
-
-def _states(
-    table: gpd.GeoDataFrame, choices: Choices, facts: dict[str, Any], findings: list[Finding]
-) -> list[State | None] | None:
-    """The state of every row (None: left out), or None where the classes are not settled yet."""
-    names = {str(column).lower(): column for column in table.columns if column != "geometry"}
-    wanted = [choices.column] if choices.column else CLASS_COLUMNS
-    column = next((names[name.lower()] for name in wanted if name.lower() in names), None)
-    if column is None:
-        values = {"value": choices.column or "DWMC / DWDM", "known": ", ".join(map(str, names.values()))}
-        findings.append(Finding("E-VEC-05", "column", values))
-        return None
-    texts = [_written(value) for value in table[column]]
-    counts = Counter(texts)
-    chosen = {str(key).strip(): value for key, value in choices.mapping.items()}
-    meaning: dict[str, State | None] = {}
-    unknown: list[str] = []
-    for text in counts:
-        if text in chosen:
-            if chosen[text] == SKIP:
-                meaning[text] = None
-                continue
-            state = next((s for s in BOOKABLE if s.code == chosen[text]), None)
-        else:
-            if text.lower() in AMBIGUOUS:
-                known = ", ".join(state.code for state in AMBIGUOUS[text.lower()])
-                findings.append(Finding("E-VEC-11", str(column), {"value": text, "known": known}))
-                continue
-            state = READ_AS.get(text.lower())
-        if state is None:
-            unknown.append(text or "(空 empty)")
-        else:
-            meaning[text] = state
-    if unknown:
-        findings.append(Finding("E-VEC-10", str(column), {"value": ", ".join(sorted(unknown)[: checks.LISTED])}))
-    facts["column"] = str(column)
-    facts["classes"] = [
-        {"value": text, "rows": count, "state": state.code if (state := meaning.get(text)) is not None else None}
-        for text, count in counts.most_common(200)
-    ]
-    return [meaning[text] for text in texts] if len(meaning) == len(counts) else None
-
-
-def _written(value: Any) -> str:
-    """A class as text: numbers without decimals, nothing as empty."""
-    if pd.isna(value):
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).strip()
 
 
 def _placed(

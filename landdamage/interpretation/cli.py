@@ -19,25 +19,19 @@ from landdamage.interpretation.engine import KINDS, load_engine
 from landdamage.interpretation.models import choose_model
 from landdamage.interpretation.output import area_table, copy_class_raster, copy_geopackage
 from landdamage.interpretation.result import Interpretation, interpret_scene
-from minegis.errors import Finding, Language, MineGISError, SceneError, hint, message
+from minegis.errors import Finding, Language, MineGISError, SceneError
+from minegis.terminal import default_language, finding_line
 
 FAILED = 2  # exit status of a coded error
 COG_SHARE = 0.1  # of the progress bar
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
 _TEXT = {
-    "zh": {"warn": "警告", "error": "错误", "cog": "整理影像", "network": "解译", "polygons": "提取图斑",
+    "zh": {"cog": "整理影像", "network": "解译", "polygons": "提取图斑",
            "patches": "图斑", "model": "模型", "written": "已写入"},
-    "en": {"warn": "warning", "error": "error", "cog": "preparing", "network": "interpreting", "polygons": "polygons",
+    "en": {"cog": "preparing", "network": "interpreting", "polygons": "polygons",
            "patches": "patches", "model": "model", "written": "written"},
 }  # fmt: skip
-
-
-def default_language(environ: dict[str, str] | None = None) -> Language:
-    """Chinese when the locale of the terminal says so, else English."""
-    env = os.environ if environ is None else environ
-    locale = env.get("LC_ALL") or env.get("LC_MESSAGES") or env.get("LANG") or ""
-    return "zh" if locale.lower().startswith("zh") else "en"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -151,7 +145,4 @@ def _cog(scene: Path, workdir: Path, report: SceneReport, progress: Callable[[fl
 
 
 def _print(finding: Finding, language: Language) -> None:
-    text = message(finding.code, language, **finding.values)
-    remedy = hint(finding.code, language, **finding.values)
-    kind = _TEXT[language][finding.severity]
-    sys.stderr.write(f"{kind} {finding.code}: {text}" + (f" ({remedy})" if remedy else "") + "\n")
+    sys.stderr.write(f"{finding_line(finding, language)}\n")

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from landdamage.imagery.radiometry import Stretch
 from landdamage.learning.augment import Image, Labels, Mask, Photometry, flip_and_turn, photometry, rescale
+from landdamage.learning.copy_paste import CopyPaste, object_at, paste
+from landdamage.learning.warp import Warp, random_matrix, warp
 from landdamage.taxonomy import BY_CODE, IGNORE, NETWORK_CLASS_COUNT
 
 BACKGROUND = BY_CODE["background"].id
@@ -36,6 +38,7 @@ class Scene:
         valid: (H,W) bool.
         stretch: of the whole scene.
         gsd_m: ground sampling distance in metres.
+        sensor: what took it, empty where unknown; objects are copied between scenes of one sensor only.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Scene:
     valid: Mask
     stretch: Stretch
     gsd_m: float
+    sensor: str = ""
 
     def network_input(self) -> Image:
         """The whole scene, normalised: (C,H,W) float32."""
@@ -112,6 +116,8 @@ class Sampling:
         droppable: band indexes the network must do without at times.
         turn: whether tiles are turned and flipped upside down; False keeps shadows where the northern sun puts them.
         photometry: strengths.
+        warp: free rotation, scale, shear and shift after the square's symmetries; None leaves them out.
+        copy_paste: objects of rare classes copied from other scenes of the same sensor; None leaves them out.
     """
 
     gsd_range_m: tuple[float, float]
@@ -122,6 +128,8 @@ class Sampling:
     droppable: tuple[int, ...] = ()
     turn: bool = True
     photometry: Photometry = field(default_factory=Photometry)
+    warp: Warp | None = None
+    copy_paste: CopyPaste | None = None
 
 
 def stacked(tiles: Sequence[tuple[Image, Labels]]) -> tuple[Tensor, Tensor]:
@@ -152,7 +160,23 @@ class TileSource:
     def draw(self, rng: np.random.Generator, side: int, place: Place | None = None) -> tuple[Image, Labels]:
         """One tile: image (C,side,side) float32 and labels (side,side) uint8; round a place, if one is given."""
         scene, row, column = place or self._centre(rng)
-        window = max(8, round(side * self._gsd(rng, scene) / scene.gsd_m))
+        gsd_m = self._gsd(rng, scene)
+        image, labels, valid = self._near(rng, scene, row, column, side, gsd_m)
+        sampling = self.sampling
+        image, labels, valid = flip_and_turn(rng, image, labels, valid, turn=sampling.turn)
+        if sampling.warp is not None:
+            matrix = random_matrix(rng, sampling.warp if sampling.turn else sampling.warp.north_up())
+            if matrix is not None:
+                image, labels, valid = warp(image, labels, valid, matrix)
+        if sampling.copy_paste is not None and rng.random() < sampling.copy_paste.probability:
+            self._paste(rng, (image, labels, valid), scene.sensor, side, gsd_m)
+        return photometry(rng, image, valid, sampling.photometry, sampling.droppable), labels
+
+    def _near(
+        self, rng: np.random.Generator, scene: Scene, row: int, column: int, side: int, gsd_m: float
+    ) -> tuple[Image, Labels, Mask]:
+        """A tile round a place, a little beside it."""
+        window = max(8, round(side * gsd_m / scene.gsd_m))
         half = window // 2
         row += int(rng.integers(-half // 2, half // 2 + 1))
         column += int(rng.integers(-half // 2, half // 2 + 1))
@@ -161,8 +185,29 @@ class TileSource:
         column = int(np.clip(column - half, min(0, width - window), max(0, width - window)))
         image, labels, valid = rescale(*crop(scene, row, column, window), side)
         labels[labels == CLOUD] = BACKGROUND
-        image, labels, valid = flip_and_turn(rng, image, labels, valid, turn=self.sampling.turn)
-        return photometry(rng, image, valid, self.sampling.photometry, self.sampling.droppable), labels
+        return image, labels, valid
+
+    def _paste(
+        self, rng: np.random.Generator, target: tuple[Image, Labels, Mask], sensor: str, side: int, gsd_m: float
+    ) -> None:
+        """Copy an object of a rare class onto a tile, where some scene of the sensor holds one that fits."""
+        rule = self.sampling.copy_paste
+        assert rule is not None
+        donors = {
+            class_id: own
+            for class_id in rule.classes
+            if (own := [p for p in self._places.get(class_id, ()) if self.scenes[p[0]].sensor == sensor])
+        }
+        if not donors:
+            return
+        class_id = list(donors)[rng.integers(len(donors))]
+        index, where = donors[class_id][rng.integers(len(donors[class_id]))]
+        row, column = where[rng.integers(len(where))]
+        donor = self._near(rng, self.scenes[index], int(row), int(column), side, gsd_m)
+        image, labels, valid = flip_and_turn(rng, *donor, turn=self.sampling.turn)
+        shape = object_at(labels, side // 2, side // 2, class_id)
+        if shape is not None:
+            paste(rng, target, (image, labels, valid), shape, rule.onto)
 
     def batch(
         self, seed: tuple[int, ...], size: int, side: int, items: Sequence[int] | None = None

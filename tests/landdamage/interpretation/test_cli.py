@@ -95,12 +95,6 @@ def test_a_coded_error_is_a_line_and_a_status(
     assert not any("Traceback" in line for line in lines)
 
 
-def test_the_language_follows_the_locale() -> None:
-    assert cli.default_language({"LANG": "zh_CN.UTF-8"}) == "zh"
-    assert cli.default_language({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}) == "en"
-    assert cli.default_language({}) == "en"
-
-
 def test_the_area_table_is_closed_and_aligned() -> None:
     areas = {1: 123_456_789_012, 2: 5, 3: 4_400_000, 4: 4_400_000, 5: 4_400_000, 6: 0, 7: 4_600_000}
     english = area_table(areas, "en").splitlines()
