@@ -3,7 +3,7 @@
 The strata are what the edition says about observed ground: damage kind before > damage kind now (``none>exc`` is newly
 damaged by excavation). Labels use the same alphabet, so that stock, new and restored areas all get an estimate. The
 estimators are the stratified ones of Olofsson et al. (2014), "Good practices for estimating area and assessing
-accuracy of land change", Remote Sensing of Environment 148, eq. 1-11.
+accuracy of land change", Remote Sensing of Environment 148; the limits of the intervals are not, see ``_sum``.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from scipy.special import betaincinv
 
 from landdamage.accounting.states import KIND_OF, Flow, State
 
 SHORT = {"excavation": "exc", "occupation": "occ", "subsidence": "sub", "": "none"}
 KIND_CODES = ("none", "exc", "occ", "sub")
-Z95 = 1.959963984540054
+TAIL = 0.025  # beyond each limit of a 95 % interval
 MIN_POINTS = 30  # per stratum; a stratum with fewer says nothing about itself
 EXPECTED_USERS_ACCURACY = 0.8
 TARGET_STANDARD_ERROR = 0.015  # of the overall accuracy
@@ -40,6 +41,15 @@ class Stratum:
 def transition(prev_state: str, new_state: str) -> str:
     """The stratum of a cell: short damage kind before > short damage kind now, e.g. ``none>exc``."""
     return f"{SHORT[KIND_OF.get(State.of(prev_state), '')]}>{SHORT[KIND_OF.get(State.of(new_state), '')]}"
+
+
+def measures(kind: str) -> dict[str, list[str]]:
+    """The codes that make up a damage kind's ``stock``, ``new`` and ``restored`` area; the kind in short, e.g. exc."""
+    return {
+        "stock": [f"{before}>{kind}" for before in KIND_CODES],
+        "new": [f"none>{kind}"],
+        "restored": [f"{kind}>none"],
+    }
 
 
 def strata_of(cells: gpd.GeoDataFrame) -> NDArray[Any]:
@@ -111,6 +121,23 @@ def _point_in(shape: shapely.Geometry, random: np.random.Generator) -> shapely.P
     return shape.representative_point()  # a thread of a cell: any place in it will do
 
 
+class Share(NamedTuple):
+    """An accuracy 0-1 with the limits of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Area(NamedTuple):
+    """An area adjusted for the map's errors with the limits of its 95 % interval, and the mapped area; all in cm²."""
+
+    adjusted: int
+    low: int
+    high: int
+    mapped: int
+
+
 @dataclass(frozen=True)
 class Accuracy:
     """What a labelled sample says.
@@ -118,21 +145,20 @@ class Accuracy:
     Attributes:
         codes: rows (map) and columns (reference) of the matrix.
         matrix: (n, n) int64 counts of points.
-        overall, overall_ci: share 0-1 of ground mapped right and half its 95 % interval.
-        users, producers: per code (accuracy, half interval); None where the sample cannot say.
-        adjusted_cm2: per code (adjusted area, half of its 95 % interval, mapped area), in cm².
+        overall: share of ground mapped right.
+        users, producers: per code; None where the sample cannot say.
+        adjusted_cm2: per code.
     """
 
     codes: tuple[str, ...]
     matrix: NDArray[np.int64]
-    overall: float
-    overall_ci: float
-    users: dict[str, tuple[float, float] | None]
-    producers: dict[str, tuple[float, float] | None]
-    adjusted_cm2: dict[str, tuple[int, int, int]]
+    overall: Share
+    users: dict[str, Share | None]
+    producers: dict[str, Share | None]
+    adjusted_cm2: dict[str, Area]
 
-    def group(self, wanted: Iterable[str], areas_cm2: Mapping[str, int]) -> tuple[int, int, int]:
-        """Adjusted area, half interval and mapped area in cm² of several codes taken together."""
+    def group(self, wanted: Iterable[str], areas_cm2: Mapping[str, int]) -> Area:
+        """The areas of several codes taken together."""
         columns = [self.codes.index(code) for code in wanted if code in self.codes]
         return _adjusted(self.matrix, self.codes, columns, areas_cm2)
 
@@ -158,52 +184,85 @@ def assess(labelled: Iterable[tuple[str, str]], areas_cm2: Mapping[str, int]) ->
     if thin := [code for code, n, w in zip(codes, per_row, weights, strict=True) if w > 0 and n < 2]:
         raise ValueError(f"fewer than two labelled points in {', '.join(thin)}")
     weights /= weights.sum()
-    counted = np.maximum(per_row, 1)
-    shares = matrix / counted[:, None]
-    right = np.diag(shares)
-    overall = float((weights * right).sum())
-    freedom = np.maximum(per_row - 1, 1)
-    overall_se = math.sqrt(float((weights**2 * right * (1 - right) / freedom).sum()))
-    users = {
-        code: (float(right[i]), Z95 * math.sqrt(right[i] * (1 - right[i]) / freedom[i])) if per_row[i] > 1 else None
-        for code, i in place.items()
-    }
+    right = np.diag(matrix)
     return Accuracy(
         codes,
         matrix,
-        overall,
-        Z95 * overall_se,
-        users,
-        {code: _producers(shares, weights, freedom, i) for code, i in place.items()},
+        Share(*_sum(right, per_row, weights)),
+        {
+            code: Share(*_sum(right[[i]], per_row[[i]], np.ones(1))) if per_row[i] > 1 else None
+            for code, i in place.items()
+        },
+        {code: _producers(matrix[:, i], per_row, weights, i) for code, i in place.items()},
         {code: _adjusted(matrix, codes, [i], areas_cm2) for code, i in place.items()},
     )
 
 
+def _limits(hits: NDArray[np.int64], points: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """95 % limits of binomial shares: Jeffreys' interval, 0 where nothing was hit and 1 where everything was.
+
+    Brown, Cai and DasGupta (2001), "Interval estimation for a binomial proportion", Statistical Science 16.
+    """
+    misses = points - hits
+    low = np.where(hits == 0, 0.0, betaincinv(hits + 0.5, misses + 0.5, TAIL))
+    return low, np.where(misses == 0, 1.0, betaincinv(hits + 0.5, misses + 0.5, 1 - TAIL))
+
+
+def _sum(
+    hits: NDArray[np.int64], points: NDArray[np.int64], weights: NDArray[np.float64]
+) -> tuple[float, float, float]:
+    """A weighted sum of the strata's shares, and the limits of its 95 % interval.
+
+    The estimate is the stratified one (Olofsson et al. eq. 9). Their symmetric interval takes a stratum in which the
+    sample met no error for one without errors, and so covers too little where errors are rare; the limits here come
+    from the limits of every stratum's share: Zou, Huang and Zhang (2009), "A note on confidence interval estimation
+    for a linear function of binomial proportions", Computational Statistics & Data Analysis 53.
+    """
+    share = hits / np.maximum(points, 1)
+    low, high = _limits(hits, points)
+    total = float((weights * share).sum())
+    below = math.sqrt(float(((weights * (share - low)) ** 2).sum()))
+    above = math.sqrt(float(((weights * (high - share)) ** 2).sum()))
+    return total, max(total - below, 0.0), min(total + above, float(weights.sum()))
+
+
 def _producers(
-    shares: NDArray[np.float64], weights: NDArray[np.float64], freedom: NDArray[np.int64], column: int
-) -> tuple[float, float] | None:
-    """Producer's accuracy and half its interval (Olofsson et al. eq. 3 and 7, on shares of area)."""
-    total = float((weights * shares[:, column]).sum())
-    if total == 0:
+    hits: NDArray[np.int64], points: NDArray[np.int64], weights: NDArray[np.float64], column: int
+) -> Share | None:
+    """Producer's accuracy (Olofsson et al. eq. 3): of the ground that is of a class, the share that the map shows.
+
+    It is found / (found + missed) with independent terms, so its limits follow from those of missed / found: Donner
+    and Zou (2012), "Closed-form confidence intervals for functions of the normal mean and standard deviation",
+    Statistical Methods in Medical Research 21, eq. 9.
+    """
+    own = np.arange(len(weights)) == column
+    found, found_low, found_high = _sum(hits[own], points[own], weights[own])
+    missed, missed_low, missed_high = _sum(hits[~own], points[~own], weights[~own])
+    if found + missed == 0:
         return None
-    accuracy = float(weights[column] * shares[column, column] / total)
-    own, others = shares[column, column], np.arange(len(weights)) != column
-    variance = weights[column] ** 2 * (1 - accuracy) ** 2 * own * (1 - own) / freedom[column]
-    p = shares[others, column]
-    variance += accuracy**2 * float((weights[others] ** 2 * p * (1 - p) / freedom[others]).sum())
-    return accuracy, Z95 * math.sqrt(variance) / total
+
+    def least(part: float, low: float, rest: float, high: float) -> float:
+        """The lower limit of part / (part + rest), from the lower limit of the part and the upper one of the rest."""
+        if low == 0:
+            return 0.0
+        product, own = part * rest, low * (2 * part - low)
+        root = math.sqrt(max(product**2 - own * high * (2 * rest - high), 0.0))
+        return own / (own + product + root)
+
+    return Share(
+        found / (found + missed),
+        least(found, found_low, missed, missed_high),
+        1 - least(missed, missed_low, found, found_high),
+    )
 
 
 def _adjusted(
     matrix: NDArray[np.int64], codes: Sequence[str], columns: Sequence[int], areas_cm2: Mapping[str, int]
-) -> tuple[int, int, int]:
-    """Adjusted area of the union of some reference classes (eq. 9-11)."""
-    per_row = matrix.sum(axis=1)
+) -> Area:
+    """Adjusted area of the union of some reference classes."""
     areas = np.array([areas_cm2.get(code, 0) for code in codes], np.float64)
-    p = matrix[:, columns].sum(axis=1) / np.maximum(per_row, 1)
-    error = math.sqrt(float((areas**2 * p * (1 - p) / np.maximum(per_row - 1, 1)).sum()))
-    mapped = sum(int(areas_cm2.get(codes[i], 0)) for i in columns)
-    return round(float((areas * p).sum())), round(Z95 * error), mapped
+    limits = _sum(matrix[:, columns].sum(axis=1), matrix.sum(axis=1), areas)
+    return Area(*(round(area) for area in limits), mapped=sum(int(areas_cm2.get(codes[i], 0)) for i in columns))
 
 
 def agreement(labels: Iterable[tuple[str, str]]) -> tuple[float, float]:

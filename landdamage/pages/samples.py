@@ -79,7 +79,7 @@ def _shown(sample: CheckSample, request: PageRequest) -> dict[str, Any]:
         shown["kinds"] = [
             {"name": KIND_NAMES[short], "rows": [(label, *figures[key]) for key, label in _MEASURES]}
             for short, figures in results["kinds"].items()
-            if any(figures[key][0] or figures[key][2] for key, _label in _MEASURES)
+            if any(figures[key][0] or figures[key][3] for key, _label in _MEASURES)
         ]
         shown["heads"] = [_name(code) for code in results["codes"]]
         shown["matrix"] = [

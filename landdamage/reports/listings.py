@@ -218,7 +218,8 @@ def _accuracy(data: EditionData, add: Any, language: Language) -> None:
         add(group, ("总体精度", "Overall accuracy"), Cell(NOTHING), missing, "overall")
         return
     points = pick((f"检查点 {found['agreed']} 个", f"{found['agreed']} check points"), language)
-    overall = f"{found['overall'] * 100:.2f} ± {found['overall_ci'] * 100:.2f} %"
+    share, low, high = found["overall"]
+    overall = f"{share * 100:.2f} ({low * 100:.2f} – {high * 100:.2f}) %"
     add(group, ("总体精度(95% 置信区间)", "Overall accuracy (95 % interval)"), overall, points, "overall")
     kappa = decimal(found.get("kappa"), 3)
     add(group, ("两人标注一致性 Kappa", "Agreement of two labellers (kappa)"), kappa, "", "kappa")
@@ -228,10 +229,10 @@ def _accuracy(data: EditionData, add: Any, language: Language) -> None:
             ("new_cm2", "新增", "new"),
             ("restored_cm2", "治理", "restored"),
         ):
-            adjusted, half, mapped = found.get("kinds", {}).get(short, {}).get(what, (0, 0, 0))
+            adjusted, low, high, mapped = found.get("kinds", {}).get(short, {}).get(what, (0, 0, 0, 0))
             if not (adjusted or mapped):
                 continue
-            value = f"{area(adjusted).text} ± {area(half).text} hm²"
+            value = f"{area(adjusted).text} ({area(low).text} – {area(high).text}) hm²"
             item = (f"{kind_name(kind, 'zh')}{zh}(误差校正)", f"{kind_name(kind, 'en')} {en}, adjusted")
             on_map = f"{pick(('制图', 'mapped'), language)} {area(mapped).text} hm²"
             add(group, item, value, on_map, f"{kind}.{what}")

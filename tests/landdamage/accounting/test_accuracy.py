@@ -1,5 +1,7 @@
 """The stratified estimators: the published worked example, and coverage of the truth by the printed interval."""
 
+from collections import Counter
+
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -25,29 +27,56 @@ def published() -> accuracy.Accuracy:
 
 
 def test_the_published_example_is_reproduced():
+    """Estimates to the digit; the published symmetric intervals are close where points are many."""
     found = published()
-    assert found.overall == pytest.approx(0.95, abs=0.005)
-    assert found.overall_ci == pytest.approx(0.02, abs=0.005)
-    area, half, mapped = found.adjusted_cm2["deforestation"]
-    assert area / 1e8 == pytest.approx(21_158, rel=0.001)  # hm2
-    assert half / 1e8 == pytest.approx(6_158, rel=0.01)
-    assert mapped / 1e8 == pytest.approx(18_000)
-    assert found.users["deforestation"] == pytest.approx((0.88, 0.07), abs=0.006)
-    assert found.users["gain"] == pytest.approx((0.73, 0.10), abs=0.006)
-    assert found.producers["deforestation"] == pytest.approx((0.75, 0.21), abs=0.006)
-    gain = found.producers["gain"]
-    assert gain is not None
-    assert gain[0] == pytest.approx(0.85, abs=0.006)
+    assert found.overall.value == pytest.approx(0.95, abs=0.005)
+    assert (found.overall.high - found.overall.low) / 2 == pytest.approx(0.02, abs=0.005)
+    deforestation = found.adjusted_cm2["deforestation"]
+    assert deforestation.adjusted / 1e8 == pytest.approx(21_158, rel=0.001)  # hm2
+    assert (deforestation.high - deforestation.low) / 2e8 == pytest.approx(6_158, rel=0.15)
+    assert deforestation.mapped / 1e8 == pytest.approx(18_000)
+    for code, users, half, producers in (("deforestation", 0.88, 0.07, 0.75), ("gain", 0.73, 0.10, 0.85)):
+        share, of_truth = found.users[code], found.producers[code]
+        assert share is not None
+        assert of_truth is not None
+        assert share.value == pytest.approx(users, abs=0.006)
+        assert (share.high - share.low) / 2 == pytest.approx(half, abs=0.006)
+        assert of_truth.value == pytest.approx(producers, abs=0.006)
+    missed = found.producers["deforestation"]
+    assert missed is not None
+    assert (missed.high - missed.low) / 2 == pytest.approx(0.21, abs=0.03)
+
+
+def test_limits_are_those_of_jeffreys():
+    """As tabulated by Brown, Cai and DasGupta (2001) for seven points."""
+    low, high = accuracy._limits(np.array([0, 1, 2, 3, 7]), np.full(5, 7))
+    assert low == pytest.approx([0.0, 0.016, 0.065, 0.139, 0.708], abs=0.001)
+    assert high == pytest.approx([0.292, 0.501, 0.648, 0.766, 1.0], abs=0.001)
+
+
+def test_one_stratum_has_the_limits_of_its_share_and_none_found_is_no_proof():
+    found = accuracy.assess([("none>exc", "none>exc")] * 18 + [("none>exc", "none>none")] * 2, {"none>exc": 10**12})
+    low, high = accuracy._limits(np.array([18]), np.array([20]))
+    area = found.adjusted_cm2["none>exc"]
+    assert (area.low, area.high) == (pytest.approx(low[0] * 1e12), pytest.approx(high[0] * 1e12))
+    assert found.overall == found.users["none>exc"]
+    assert found.producers["none>exc"] == (1.0, 1.0, 1.0)  # there is no other ground
+    sure = accuracy.assess([("a", "a")] * 30 + [("b", "b")] * 60, {"a": 10, "b": 90})
+    assert sure.overall.value == 1.0
+    assert 0.9 < sure.overall.low < 1.0
+    assert sure.group(["c"], {"a": 10, "b": 90}).adjusted == 0
+    assert sure.group(["c"], {"a": 10, "b": 90}).high > 0
 
 
 def test_classes_taken_together_have_their_own_interval():
     found = published()
     areas = {code: n * PIXEL_CM2 for code, n in zip(CODES, PIXELS, strict=True)}
     whole = found.group(CODES, areas)
-    assert whole[0] == pytest.approx(sum(areas.values()), rel=1e-12)
-    assert whole[1] == 0  # everything is something
+    assert whole.adjusted == whole.high == pytest.approx(sum(areas.values()), rel=1e-12)
     both = found.group(("deforestation", "gain"), areas)
-    assert both[0] == pytest.approx(found.adjusted_cm2["deforestation"][0] + found.adjusted_cm2["gain"][0], rel=1e-9)
+    apart = [found.adjusted_cm2[code] for code in ("deforestation", "gain")]
+    assert both.adjusted == pytest.approx(sum(one.adjusted for one in apart), rel=1e-9)
+    assert sum(one.low for one in apart) < both.low < both.high < sum(one.high for one in apart)
 
 
 def test_a_stratum_without_points_is_refused():
@@ -84,7 +113,7 @@ def test_points_lie_in_their_stratum_and_repeat_with_the_seed():
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says():
-    """A map with known errors, sampled 300 times: the 95 % interval holds the true area about 95 times in 100."""
+    """A map with known errors, sampled 300 times: the 95 % intervals hold the truth about 95 times in 100."""
     random = np.random.default_rng(3)
     size = 20_000
     mapped = np.where(np.arange(size) < 2_000, "none>exc", "none>none").astype(object)
@@ -92,13 +121,31 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
     truth[:300] = "none>none"  # commission
     truth[2_000:2_600] = "none>exc"  # omission
     areas = {"none>exc": 2_000, "none>none": 18_000}
-    true_area = int((truth == "none>exc").sum())
-    held = 0
+    held = Counter()
     for _ in range(300):
         points = np.concatenate([random.integers(0, 2_000, 150), random.integers(2_000, size, 450)])
-        area, half, _ = accuracy.assess(zip(mapped[points], truth[points], strict=True), areas).adjusted_cm2["none>exc"]
-        held += abs(area - true_area) <= half
-    assert 0.90 <= held / 300 <= 0.985
+        found = accuracy.assess(zip(mapped[points], truth[points], strict=True), areas)
+        area, producers = found.adjusted_cm2["none>exc"], found.producers["none>exc"]
+        assert producers is not None
+        held["area"] += area.low <= 2_300 <= area.high
+        held["overall"] += found.overall.low <= 19_100 / 20_000 <= found.overall.high
+        held["producers"] += producers.low <= 1_700 / 2_300 <= producers.high
+    assert all(0.92 <= count / 300 <= 0.985 for count in held.values()), held
+
+
+def test_rare_omission_is_covered_too():
+    """One point in 500 of the large stratum is missed damage: a third of the samples meet none of it."""
+    random = np.random.default_rng(4)
+    areas = {"none>exc": 3_000, "none>none": 97_000}
+    true_area = 3_000 * 0.95 + 97_000 * 0.002
+    held = 0
+    for _ in range(400):
+        right, missed = random.binomial(40, 0.95), random.binomial(500, 0.002)
+        labels = [("none>exc", "none>exc")] * right + [("none>exc", "none>none")] * (40 - right)
+        labels += [("none>none", "none>exc")] * missed + [("none>none", "none>none")] * (500 - missed)
+        area = accuracy.assess(labels, areas).adjusted_cm2["none>exc"]
+        held += area.low <= true_area <= area.high
+    assert 0.92 <= held / 400 <= 0.99  # the symmetric interval holds it in two samples of three
 
 
 def test_agreement_of_two_labellers():

@@ -154,14 +154,14 @@ def test_quality_tells_thresholds_accuracy_and_bias():
     }  # fmt: skip
     params = {"gsd_before": 8.0, "gsd_now": 2.0, "rmse_m": 3.0, "min_area_m2": None, "epsilon_m": None}
     data = worked_example(results=results, params=params)
-    kinds = {"exc": {"new_cm2": [cm2("215.00"), cm2("12.00"), cm2("215.34")]}}
-    accuracy = {"agreed": 410, "overall": 0.943, "overall_ci": 0.021, "kappa": 0.91, "kinds": kinds}
+    kinds = {"exc": {"new_cm2": [cm2("215.00"), cm2("204.10"), cm2("231.00"), cm2("215.34")]}}
+    accuracy = {"agreed": 410, "overall": [0.943, 0.918, 0.961], "kappa": 0.91, "kinds": kinds}
     table = build(dataclasses.replace(data, accuracy=accuracy), "en")["T9"]
     told = {row.key: (row.cells[2].text, row.cells[3].text) for row in table.rows}
     assert told["epsilon_m"][0] == "16.00 m"
     assert told["min_area_m2"][0] == "1600.00 m²"
-    assert told["overall"] == ("94.30 ± 2.10 %", "410 check points")
-    assert told["excavation.new_cm2"] == ("215.00 ± 12.00 hm²", "mapped 215.34 hm²")
+    assert told["overall"] == ("94.30 (91.80 – 96.10) %", "410 check points")
+    assert told["excavation.new_cm2"] == ("215.00 (204.10 – 231.00) hm²", "mapped 215.34 hm²")
     assert told["mixed_sensor"] == ("yes", "pixel size, season")
     assert told["bias.false_new"] == ("1.23 ± 0.40 hm²", "24 control polygons")
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 import shapely
+from django.apps import apps
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 
-from landdamage.models import ChangeCell, CheckPoint, Edition
+from landdamage.models import ChangeCell, CheckPoint, CheckSample, Edition
 from landdamage.services import sampling
 from minegis.errors import ForbiddenError, MineGISError
 from minegis.registry.models import SRID
@@ -59,12 +62,12 @@ def test_the_printed_interval_covers_the_truth(edition, make_user):
         sampling.point_label(point=point, user=first, label=truth_at(point))
         sampling.point_label(point=point, user=second, label=truth_at(point))
     sample.refresh_from_db()
-    new, half, mapped = sample.results["kinds"]["exc"]["new_cm2"]
+    new, low, high, mapped = sample.results["kinds"]["exc"]["new_cm2"]
     one = area_cm2(square(0, 0))
     true_area = 41 * one
     assert mapped == pytest.approx(40 * one, rel=1e-3)
-    assert abs(new - true_area) <= half
-    assert 0 < half < 0.6 * true_area
+    assert low <= true_area <= high
+    assert low < new < high < 2 * true_area
     assert sample.results["agreement"] == 1.0
 
 
@@ -158,3 +161,19 @@ def test_points_of_a_seed_are_the_same_again(edition, make_user):
     one, two = (sampling.sample_draw(edition=edition, user=analyst, total=60, seed=3) for _ in range(2))
     places = [np.array([p.geom.coords for p in sample.points.all()]) for sample in (one, two)]
     assert (places[0] == places[1]).all()
+
+
+def test_results_of_before_are_measured_again(edition, make_user):
+    people = [make_user("interpreter", edition.region) for _ in range(2)]
+    sample = sampling.sample_draw(edition=edition, user=make_user("analyst", edition.region), total=60, seed=2)
+    for point in sample.points.select_related("sample__edition__region"):
+        for person in people:
+            sampling.point_label(point=point, user=person, label=truth_at(point))
+    sample.refresh_from_db()
+    wanted = sample.results
+    assert len(wanted["kinds"]["exc"]["new_cm2"]) == 4
+    CheckSample.objects.update(results={"kinds": {"exc": {"new_cm2": [1, 2, 3]}}, "overall_ci": 0.1})
+    migration = importlib.import_module("landdamage.migrations.0006_limits_of_samples")
+    migration.measure_again(apps, None)
+    sample.refresh_from_db()
+    assert sample.results == wanted
