@@ -3,12 +3,13 @@
 The strata are what the edition says about observed ground: damage kind before > damage kind now (``none>exc`` is newly
 damaged by excavation). Labels use the same alphabet, so that stock, new and restored areas all get an estimate. The
 estimators are the stratified ones of Olofsson et al. (2014), "Good practices for estimating area and assessing
-accuracy of land change", Remote Sensing of Environment 148; the limits of the intervals are not, see ``_sum``.
+accuracy of land change", Remote Sensing of Environment 148; the limits of the intervals are not, see ``intervals``.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,13 +18,13 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from scipy.special import betaincinv
 
+from landdamage.accounting.intervals import Share, part, weighted
 from landdamage.accounting.states import KIND_OF, Flow, State
 
 SHORT = {"excavation": "exc", "occupation": "occ", "subsidence": "sub", "": "none"}
 KIND_CODES = ("none", "exc", "occ", "sub")
-TAIL = 0.025  # beyond each limit of a 95 % interval
+UNSURE = "unsure"  # a label: the image does not show it, the point leaves the sample
 MIN_POINTS = 30  # per stratum; a stratum with fewer says nothing about itself
 EXPECTED_USERS_ACCURACY = 0.8
 TARGET_STANDARD_ERROR = 0.015  # of the overall accuracy
@@ -121,14 +122,6 @@ def _point_in(shape: shapely.Geometry, random: np.random.Generator) -> shapely.P
     return shape.representative_point()  # a thread of a cell: any place in it will do
 
 
-class Share(NamedTuple):
-    """An accuracy 0-1 with the limits of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
 class Area(NamedTuple):
     """An area adjusted for the map's errors with the limits of its 95 % interval, and the mapped area; all in cm²."""
 
@@ -188,72 +181,20 @@ def assess(labelled: Iterable[tuple[str, str]], areas_cm2: Mapping[str, int]) ->
     return Accuracy(
         codes,
         matrix,
-        Share(*_sum(right, per_row, weights)),
-        {
-            code: Share(*_sum(right[[i]], per_row[[i]], np.ones(1))) if per_row[i] > 1 else None
-            for code, i in place.items()
-        },
+        weighted(right, per_row, weights),
+        {code: weighted(right[[i]], per_row[[i]], np.ones(1)) if per_row[i] > 1 else None for code, i in place.items()},
         {code: _producers(matrix[:, i], per_row, weights, i) for code, i in place.items()},
         {code: _adjusted(matrix, codes, [i], areas_cm2) for code, i in place.items()},
     )
 
 
-def _limits(hits: NDArray[np.int64], points: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """95 % limits of binomial shares: Jeffreys' interval, 0 where nothing was hit and 1 where everything was.
-
-    Brown, Cai and DasGupta (2001), "Interval estimation for a binomial proportion", Statistical Science 16.
-    """
-    misses = points - hits
-    low = np.where(hits == 0, 0.0, betaincinv(hits + 0.5, misses + 0.5, TAIL))
-    return low, np.where(misses == 0, 1.0, betaincinv(hits + 0.5, misses + 0.5, 1 - TAIL))
-
-
-def _sum(
-    hits: NDArray[np.int64], points: NDArray[np.int64], weights: NDArray[np.float64]
-) -> tuple[float, float, float]:
-    """A weighted sum of the strata's shares, and the limits of its 95 % interval.
-
-    The estimate is the stratified one (Olofsson et al. eq. 9). Their symmetric interval takes a stratum in which the
-    sample met no error for one without errors, and so covers too little where errors are rare; the limits here come
-    from the limits of every stratum's share: Zou, Huang and Zhang (2009), "A note on confidence interval estimation
-    for a linear function of binomial proportions", Computational Statistics & Data Analysis 53.
-    """
-    share = hits / np.maximum(points, 1)
-    low, high = _limits(hits, points)
-    total = float((weights * share).sum())
-    below = math.sqrt(float(((weights * (share - low)) ** 2).sum()))
-    above = math.sqrt(float(((weights * (high - share)) ** 2).sum()))
-    return total, max(total - below, 0.0), min(total + above, float(weights.sum()))
-
-
 def _producers(
     hits: NDArray[np.int64], points: NDArray[np.int64], weights: NDArray[np.float64], column: int
 ) -> Share | None:
-    """Producer's accuracy (Olofsson et al. eq. 3): of the ground that is of a class, the share that the map shows.
-
-    It is found / (found + missed) with independent terms, so its limits follow from those of missed / found: Donner
-    and Zou (2012), "Closed-form confidence intervals for functions of the normal mean and standard deviation",
-    Statistical Methods in Medical Research 21, eq. 9.
-    """
+    """Producer's accuracy (Olofsson et al. eq. 3): of the ground that is of a class, the share that the map shows."""
     own = np.arange(len(weights)) == column
-    found, found_low, found_high = _sum(hits[own], points[own], weights[own])
-    missed, missed_low, missed_high = _sum(hits[~own], points[~own], weights[~own])
-    if found + missed == 0:
-        return None
-
-    def least(part: float, low: float, rest: float, high: float) -> float:
-        """The lower limit of part / (part + rest), from the lower limit of the part and the upper one of the rest."""
-        if low == 0:
-            return 0.0
-        product, own = part * rest, low * (2 * part - low)
-        root = math.sqrt(max(product**2 - own * high * (2 * rest - high), 0.0))
-        return own / (own + product + root)
-
-    return Share(
-        found / (found + missed),
-        least(found, found_low, missed, missed_high),
-        1 - least(missed, missed_low, found, found_high),
-    )
+    found, missed = (weighted(hits[where], points[where], weights[where]) for where in (own, ~own))
+    return part(found, missed) if found.value + missed.value else None
 
 
 def _adjusted(
@@ -261,8 +202,48 @@ def _adjusted(
 ) -> Area:
     """Adjusted area of the union of some reference classes."""
     areas = np.array([areas_cm2.get(code, 0) for code in codes], np.float64)
-    limits = _sum(matrix[:, columns].sum(axis=1), matrix.sum(axis=1), areas)
-    return Area(*(round(area) for area in limits), mapped=sum(int(areas_cm2.get(codes[i], 0)) for i in columns))
+    adjusted, low, high = weighted(matrix[:, columns].sum(axis=1), matrix.sum(axis=1), areas)
+    mapped = sum(int(areas_cm2.get(codes[i], 0)) for i in columns)
+    return Area(round(adjusted), round(low), round(high), mapped)
+
+
+def figures(points: list[tuple[str, str, str, str]], strata: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a sample says, as its ``results`` hold it.
+
+    There is no error matrix before every stratum has two agreed points: fewer say nothing about it. Accuracies are
+    [share 0-1, low, high], areas [adjusted, low, high, mapped] in cm², with the limits of their 95 % intervals.
+
+    Args:
+        points: stratum, first, second and agreed label of each; empty where there is none yet.
+        strata: ``code`` and ``area_cm2`` of each.
+    """
+    agreed = [(stratum, label) for stratum, _, _, label in points if label and label != UNSURE]
+    areas = {stratum["code"]: stratum["area_cm2"] for stratum in strata}
+    same, kappa = agreement([(first, second) for _, first, second, _ in points if first and second])
+    results: dict[str, Any] = {
+        "points": len(points),
+        "labelled_twice": sum(bool(first and second) for _, first, second, _ in points),
+        "agreed": len(agreed),
+        "unsure": sum(label == UNSURE for *_, label in points),
+        "agreement": same,
+        "kappa": kappa,
+    }
+    counts = Counter(stratum for stratum, _ in agreed)
+    if all(counts[code] >= 2 for code in areas):
+        found = assess(agreed, areas)
+        results |= {
+            "codes": list(found.codes),
+            "matrix": found.matrix.tolist(),
+            "overall": found.overall,
+            "users": found.users,
+            "producers": found.producers,
+            "adjusted_cm2": found.adjusted_cm2,
+            "kinds": {
+                short: {f"{flow}_cm2": found.group(codes, areas) for flow, codes in measures(short).items()}
+                for short in KIND_CODES[1:]
+            },
+        }
+    return results
 
 
 def agreement(labels: Iterable[tuple[str, str]]) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from django.db import migrations
 
 def measure_again(apps, schema_editor):
     for sample in apps.get_model("landdamage", "CheckSample").objects.exclude(results={}):
-        from landdamage.services.sampling import figures  # an instance without samples never needs it
+        from landdamage.accounting.accuracy import figures  # an instance without samples never needs it
 
         points = sample.points.values_list("stratum", "first_label", "second_label", "agreed_label")
         sample.results = figures(list(points), sample.strata)

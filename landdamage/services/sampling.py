@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from typing import Any
 
 import geopandas as gpd
@@ -19,7 +18,7 @@ from minegis.errors import MineGISError
 from minegis.registry.models import SRID
 
 LABELS: tuple[str, ...] = tuple(f"{before}>{now}" for before in accuracy.KIND_CODES for now in accuracy.KIND_CODES)
-UNSURE = "unsure"  # the image does not show it: the point leaves the sample
+UNSURE = accuracy.UNSURE
 MOST_POINTS = 5000
 
 
@@ -125,46 +124,7 @@ def point_settle(*, point: CheckPoint, user: User, label: str) -> CheckPoint:
 def measure(sample: CheckSample) -> dict[str, Any]:
     """Error matrix and adjusted areas from the points agreed so far; stored in the sample's ``results``."""
     points = sample.points.values_list("stratum", "first_label", "second_label", "agreed_label")
-    results = figures(list(points), sample.strata)
+    results = accuracy.figures(list(points), sample.strata)
     CheckSample.objects.filter(pk=sample.pk).update(results=results)
     sample.results = results
-    return results
-
-
-def figures(points: list[tuple[str, str, str, str]], strata: list[dict[str, Any]]) -> dict[str, Any]:
-    """What a sample says, as its ``results`` hold it.
-
-    There is no error matrix before every stratum has two agreed points: fewer say nothing about it. Accuracies are
-    [share 0-1, low, high], areas [adjusted, low, high, mapped] in cm², with the limits of their 95 % intervals.
-
-    Args:
-        points: stratum, first, second and agreed label of each; empty where there is none yet.
-        strata: ``code`` and ``area_cm2`` of each.
-    """
-    agreed = [(stratum, label) for stratum, _, _, label in points if label and label != UNSURE]
-    areas = {stratum["code"]: stratum["area_cm2"] for stratum in strata}
-    same, kappa = accuracy.agreement([(first, second) for _, first, second, _ in points if first and second])
-    results: dict[str, Any] = {
-        "points": len(points),
-        "labelled_twice": sum(bool(first and second) for _, first, second, _ in points),
-        "agreed": len(agreed),
-        "unsure": sum(label == UNSURE for *_, label in points),
-        "agreement": same,
-        "kappa": kappa,
-    }
-    counts = Counter(stratum for stratum, _ in agreed)
-    if all(counts[code] >= 2 for code in areas):
-        found = accuracy.assess(agreed, areas)
-        results |= {
-            "codes": list(found.codes),
-            "matrix": found.matrix.tolist(),
-            "overall": found.overall,
-            "users": found.users,
-            "producers": found.producers,
-            "adjusted_cm2": found.adjusted_cm2,
-            "kinds": {
-                short: {f"{flow}_cm2": found.group(codes, areas) for flow, codes in accuracy.measures(short).items()}
-                for short in accuracy.KIND_CODES[1:]
-            },
-        }
     return results

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import shapely
 
-from landdamage.accounting import accuracy
+from landdamage.accounting import accuracy, intervals
 
 # Olofsson et al. (2014), section 5: deforestation, forest gain, stable forest, stable non-forest; 640 points.
 CODES = ("deforestation", "gain", "forest", "nonforest")
@@ -47,16 +47,9 @@ def test_the_published_example_is_reproduced():
     assert (missed.high - missed.low) / 2 == pytest.approx(0.21, abs=0.03)
 
 
-def test_limits_are_those_of_jeffreys():
-    """As tabulated by Brown, Cai and DasGupta (2001) for seven points."""
-    low, high = accuracy._limits(np.array([0, 1, 2, 3, 7]), np.full(5, 7))
-    assert low == pytest.approx([0.0, 0.016, 0.065, 0.139, 0.708], abs=0.001)
-    assert high == pytest.approx([0.292, 0.501, 0.648, 0.766, 1.0], abs=0.001)
-
-
 def test_one_stratum_has_the_limits_of_its_share_and_none_found_is_no_proof():
     found = accuracy.assess([("none>exc", "none>exc")] * 18 + [("none>exc", "none>none")] * 2, {"none>exc": 10**12})
-    low, high = accuracy._limits(np.array([18]), np.array([20]))
+    low, high = intervals.limits(np.array([18]), np.array([20]))
     area = found.adjusted_cm2["none>exc"]
     assert (area.low, area.high) == (pytest.approx(low[0] * 1e12), pytest.approx(high[0] * 1e12))
     assert found.overall == found.users["none>exc"]
