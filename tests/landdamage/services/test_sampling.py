@@ -173,7 +173,7 @@ def test_results_of_before_are_measured_again(edition, make_user):
     wanted = sample.results
     assert len(wanted["kinds"]["exc"]["new_cm2"]) == 4
     CheckSample.objects.update(results={"kinds": {"exc": {"new_cm2": [1, 2, 3]}}, "overall_ci": 0.1})
-    migration = importlib.import_module("landdamage.migrations.0006_limits_of_samples")
+    migration = importlib.import_module("landdamage.migrations.0011_limits_of_samples")
     migration.measure_again(apps, None)
     sample.refresh_from_db()
     assert sample.results == wanted

@@ -13,6 +13,6 @@ def measure_again(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("landdamage", "0005_authors_and_sealed_restorations")]
+    dependencies = [("landdamage", "0010_patch_reviews")]
 
     operations = [migrations.RunPython(measure_again, migrations.RunPython.noop)]
