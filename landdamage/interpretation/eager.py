@@ -62,25 +62,21 @@ def load_network(card: ModelCard) -> torch.nn.Module:
         ModelError: E-MOD-03 the weights are missing or damaged, or the card describes no network; E-MOD-07 they do not
             fit it; E-MOD-08 they are not numbers.
     """
-    import torch
-
     from landdamage.networks import build
     from minegis.training import checkpoint
 
     state, _ = checkpoint.load(card.path)
     spec = card.network
     try:
-        with torch.device("meta"):  # random weights would be drawn for nothing
-            network = build(
-                spec["name"],
-                backbone=spec["backbone"],
-                in_channels=spec["in_channels"],
-                classes=spec["classes"],
-                **spec.get("switches", {}),
-            )
+        network = build(
+            spec["name"],
+            backbone=spec["backbone"],
+            in_channels=spec["in_channels"],
+            classes=spec["classes"],
+            **spec.get("switches", {}),
+        )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError("E-MOD-03", value=card.path.name) from error
-    network.to_empty(device="cpu")
     checkpoint.fit(network, state, card.path.name)
     return network.eval()
 
