@@ -1,4 +1,5 @@
 // The queue of changes: list, map and one change at a time, everything by keyboard.
+import L from "leaflet";
 import "./map.css";
 import { CellLayer, type Style } from "./cells";
 import { initDialog } from "./dialog";
@@ -51,6 +52,15 @@ const undos: Undo[][] = [];
 let undoing = false;
 const queue = new Queue("piece", map, (piece) => `/pieces/${piece}/`, () => void undo());
 
+// A former decision has a place; a change may lie there now, which the queue then shows.
+const mark = L.circleMarker([0, 0], { radius: 12, className: "place-mark", interactive: false });
+
+function show(row: HTMLElement): void {
+  const [lon, lat] = row.dataset.place!.split(",").map(Number) as [number, number];
+  mark.setLatLng([lat, lon]).addTo(map);
+  if (!row.dataset.open) map.setView([lat, lon], Math.max(map.getZoom(), 16));
+}
+
 function picked(): string[] {
   return [...document.querySelectorAll<HTMLInputElement>("#queue li input:checked")].map((box) => box.value);
 }
@@ -84,7 +94,9 @@ async function undo(): Promise<void> {
 document.body.addEventListener("click", (event) => {
   const target = event.target as HTMLElement;
   const direct = target.closest<HTMLElement>("[data-decision]");
-  if (direct) void decide({ pieces: direct.dataset.pieces!, decision: direct.dataset.decision! });
+  if (direct) void decide({ pieces: direct.dataset.pieces!, decision: direct.dataset.decision!, reason: direct.dataset.reason ?? "" });
+  const place = target.closest<HTMLElement>("[data-place]");
+  if (place) show(place);
   if (target.closest("#bulk")) {
     const url = target.closest<HTMLElement>("#bulk")!.dataset.url!;
     void window.htmx.ajax("get", `${url}?pieces=${picked().join(",")}`, { source: "#dialog", target: "#dialog", swap: "innerHTML" });

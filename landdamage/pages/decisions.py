@@ -27,6 +27,7 @@ from landdamage.pages.edition_cells import CLASS_OF, map_style, visible_edition
 from landdamage.pages.review_parts import review_parts
 from landdamage.selectors.chips import piece_scenes
 from landdamage.selectors.editions import decision_queue, edition_mines, editions_visible
+from landdamage.selectors.former import FormerDecision, former_decisions
 from landdamage.services.decisions import WITH_REASON
 from minegis.access.permissions import Action, allowed
 from minegis.access.requests import PageRequest
@@ -170,6 +171,24 @@ def _counts(request: PageRequest, edition: Edition) -> list[TabCount]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class FormerRow:
+    """A decision that did not survive, as the list shows it."""
+
+    former: FormerDecision
+    decision: str
+    icon: str
+    direct: bool
+    own: bool
+
+
+def _former_row(former: FormerDecision, request: PageRequest) -> FormerRow:
+    flow = Flow(former.decision)
+    own = former.piece is not None and is_own(former.piece, request)
+    name = NAMES[flow.value][0 if request_language() == "zh" else 1]
+    return FormerRow(former, name, ICONS[flow], flow is not Flow.RESTORED, own)
+
+
 def may_decide(request: PageRequest, edition: Edition) -> bool:
     """Whether the person may decide in this edition as it stands."""
     computing = edition.job is not None and edition.job.is_active
@@ -193,17 +212,26 @@ def review(request: PageRequest) -> HttpResponse:
 
 @require_GET
 def decisions(request: PageRequest, edition_id: UUID) -> HttpResponse:
-    """``?tab= &kind= &mine= &min=`` choose the queue, ``&piece=`` the change; htmx asks for the list alone."""
+    """``?tab= &kind= &mine= &min=`` choose the queue, ``&piece=`` the change; htmx asks for the list alone.
+
+    ``?tab=former`` lists the decisions that the last computation has not taken over.
+    """
     edition = visible_edition(request, edition_id)
     tab = tab_of(request.GET)
-    page = Paginator(queue(request, edition, tab, request.GET), PAGE_SIZE).get_page(request.GET.get("page"))
+    lost = former_decisions(edition) if allowed(request.user, Action.READ_STATISTICS, edition.region) else []
+    formers = bool(lost) and request.GET.get("tab") == "former"
+    listed: Any = lost if formers else queue(request, edition, tab, request.GET)
+    page = Paginator(listed, PAGE_SIZE).get_page(request.GET.get("page"))
     context: dict[str, Any] = {
         "edition": edition,
         "parts": review_parts(edition),
         "tab": tab,
         "tabs": _counts(request, edition),
         "page": page,
-        "rows": [piece_row(piece, request) for piece in page],
+        "lost": len(lost),
+        "lost_waiting": sum(one.state == "waiting" for one in lost),
+        "formers": [_former_row(one, request) for one in page] if formers else [],
+        "rows": [] if formers else [piece_row(piece, request) for piece in page],
         "may_decide": may_decide(request, edition),
         "choices": choices(tab.kind),
         "filtered": any(request.GET.get(name) for name in ("kind", "mine", "min")),
@@ -227,11 +255,17 @@ def decisions(request: PageRequest, edition_id: UUID) -> HttpResponse:
                 "bounds": extent,
                 "cells": reverse("edition-cells", args=[edition.pk]),
                 "style": map_style(),
-                "piece": chosen.pk if chosen else (page[0].pk if len(page) else None),
+                "piece": chosen.pk if chosen else _first_of(page, formers),
                 "scenes": year_scenes(request, edition),
             },
         },
     )
+
+
+def _first_of(page: Any, formers: bool) -> int | None:
+    if formers:
+        return next((one.piece.pk for one in page if one.piece), None)
+    return page[0].pk if len(page) else None
 
 
 @require_GET
