@@ -18,6 +18,7 @@ SEEN = []
 def hook(event, arguments):
     if event.startswith("socket.") or event in ("subprocess.Popen", "os.fork", "os.posix_spawn", "urllib.Request"):
         SEEN.append(event)
+        raise OSError("not from a test")  # what is seen does not happen
 sys.addaudithook(hook)
 """
 OURS = """
