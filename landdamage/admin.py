@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from landdamage.models import InterpretationRun, Scene
+from landdamage.models import Hydrography, InterpretationRun, Scene, TerritoryOverride
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
@@ -40,3 +40,23 @@ class InterpretationRunAdmin(ReadOnlyAdmin):
 
     list_display = ("scene", "year", "state", "is_current", "model_name", "created_at", "finished_at")
     list_filter = ("state", "year", "model_name")
+
+
+@admin.register(Hydrography)
+class HydrographyAdmin(ReadOnlyAdmin):
+    """Waters of the map."""
+
+    list_display = ("kind", "name", "region", "source", "valid_from", "valid_to", "created_by", "created_at")
+    list_filter = ("kind", "region", "source")
+    search_fields = ("name", "source_sha256")
+    exclude = ("geom",)
+
+
+@admin.register(TerritoryOverride)
+class TerritoryOverrideAdmin(ReadOnlyAdmin):
+    """Ground that a decision gives to a mine."""
+
+    list_display = ("mine", "reason", "created_by", "created_at", "withdrawn_by", "withdrawn_at")
+    list_filter = ("mine__region",)
+    search_fields = ("mine__code", "mine__name_zh", "reason")
+    exclude = ("geom",)

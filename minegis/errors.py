@@ -236,8 +236,8 @@ def _table() -> dict[str, Entry]:
             422,
             "与参考影像套合误差 {value} 像元，超过限差",
             "Misregistration of {value} px exceeds the limit",
-            "请重新配准",
-            "Register the image again",
+            "超过 2 像元须谨慎使用，超过 3 像元不得参与年度核算；请重新配准后上传",
+            "Above 2 px use it with care, above 3 px it takes no part in accounts; register and upload it again",
         ),
         "E-GEO-07": e(422, "与监测区没有重叠", "No overlap with the monitoring area", "", "", w),
         "E-GEO-08": e(
@@ -246,6 +246,13 @@ def _table() -> dict[str, Entry]:
             "The image lies at 0°, 0°: its position was never set",
             "请检查导出时的坐标",
             "Check the coordinates it was exported with",
+        ),
+        "E-GEO-09": e(
+            422,
+            "配准误差 {value} 无效，应为 0 至 {limit} m",
+            "{value} is no registration error; take 0 to {limit} m",
+            "请填写检查点的中误差(m)；不清楚时留空",
+            "Give the root mean square error of check points in metres; leave it empty where it is not known",
         ),
         "E-CRS-01": e(
             422,
@@ -502,6 +509,13 @@ def _table() -> dict[str, Entry]:
             "If the survey did not cover that ground choose otherwise, or older damage will be counted as new",
             w,
         ),
+        "E-VEC-22": e(
+            422,
+            "水系类别 {value} 无法识别",
+            "Kind of water {value} is not known",
+            "可选：{known}；请逐一对应，或为全部要素指定同一类别",
+            "There are: {known}; say which each of them means, or give one kind for all",
+        ),
         # Model choice
         "E-MOD-01": e(
             422,
@@ -716,6 +730,35 @@ def _table() -> dict[str, Entry]:
             "Register the region first or name one",
         ),
         # Check samples
+        "E-GND-01": e(
+            409,
+            "该文件已导入本行政区的水系图层({value})",
+            "This file is in the region's hydrography already ({value})",
+            "如需更正，请先删除或终止原有要素",
+            "To correct it, remove or end what it brought first",
+        ),
+        "E-GND-02": e(
+            422,
+            "替换原有水系须给出生效日期",
+            "A delivery that replaces the present waters needs the day it holds from",
+        ),
+        "E-GND-03": e(
+            422,
+            "终止日期({value})早于生效日期",
+            "It would end ({value}) before it begins",
+        ),
+        "E-GND-04": e(
+            409,
+            "该归属判定已撤回",
+            "The decision about this ground has been withdrawn already",
+        ),
+        "E-GND-05": e(
+            422,
+            "所选范围不在 {value} 的监测区域内",
+            "The outline does not meet the region of {value}",
+            "请检查坐标",
+            "Check the coordinates",
+        ),
         "E-SAM-01": e(
             422,
             "该版台账中没有已观测的地块，无法抽样",
@@ -1197,6 +1240,11 @@ class Finding:
     def severity(self) -> Severity:
         """``error`` stops the file, ``warn`` restricts it."""
         return self.severity_override or TABLE[self.code].severity
+
+    def line(self, language: Language) -> str:
+        """One line for a terminal: severity, code, message and remedy."""
+        text, remedy = message(self.code, language, **self.values), hint(self.code, language, **self.values)
+        return f"{self.severity} {self.code}: {text}" + (f" ({remedy})" if remedy else "")
 
     def as_dict(self) -> dict[str, Any]:
         """Both languages, ready for JSON: code, severity, field, value, message_zh/en, hint_zh/en."""

@@ -133,7 +133,8 @@ def _patches(outline: shapely.Geometry, labels: gpd.GeoDataFrame, kind: PieceKin
     damaged = kind_number(labels["state"].to_numpy(np.int64)) > 0
     telling = labels[(damaged == (kind is PieceKind.NEW)) & (labels["patch"] >= 0)]
     near = telling.iloc[telling.sindex.query(outline, predicate="intersects")]
-    shared = shapely.area(shapely.intersection(near.geometry.to_numpy(), outline)) > 0
+    shapes = overlay.repaired(near.geometry.to_numpy().copy())  # labels from outside may cross themselves by a hair
+    shared = shapely.area(shapely.intersection(shapes, outline)) > 0
     return tuple(sorted({int(patch) for patch in near["patch"].to_numpy()[shared]}))
 
 

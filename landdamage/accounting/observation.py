@@ -152,7 +152,7 @@ def _by_hand(patches: gpd.GeoDataFrame) -> NDArray[np.bool_]:
 def water_origins(
     patches: gpd.GeoDataFrame,
     book_pits: Sequence[BaseGeometry] | Geometries = (),
-    hydrography: BaseGeometry | None = None,
+    hydrography: Sequence[BaseGeometry] | Geometries = (),
 ) -> list[WaterOrigin | None]:
     """Decide the origin of each water patch; None for other classes.
 
@@ -164,11 +164,11 @@ def water_origins(
         patches: EPSG:4490; class_code, water_origin (the proposal of the interpretation), source, water_by (key of who
             decided the origin; may be missing).
         book_pits: cells of open pit and pit water in last year's book that touch the patches, Albers, disjoint.
-        hydrography: rivers, lakes, reservoirs, EPSG:4490.
+        hydrography: rivers, lakes, reservoirs as areas or lines, EPSG:4490.
     """
     pits = geometries(book_pits)
     tree = shapely.STRtree(pits)
-    natural = to_albers([hydrography])[0]
+    natural = shapely.STRtree(shapely.make_valid(to_albers(hydrography)))
     origins: list[WaterOrigin | None] = [None] * len(patches)
     by_hand = _by_hand(patches) | np.isin(patches["source"].to_numpy(), PERSONAL)
     for i in np.flatnonzero(patches["class_code"].to_numpy() == "water"):
@@ -180,7 +180,7 @@ def water_origins(
         near = pits[tree.query(shape, predicate="intersects")]
         if shapely.area(shapely.intersection(near, shape)).sum() >= HALF * shape.area:
             origins[i] = "pit_water"
-        elif stored == "unknown" and natural is not None and shapely.intersects(natural, shape):
+        elif stored == "unknown" and len(natural.query(shape, predicate="intersects")):
             origins[i] = "natural"
     return origins
 
@@ -192,7 +192,7 @@ def labels_of_year(
     *,
     subsidence: Sequence[BaseGeometry] = (),
     book_pits: Sequence[BaseGeometry] | Geometries = (),
-    hydrography: BaseGeometry | None = None,
+    hydrography: Sequence[BaseGeometry] | Geometries = (),
     water_mode: WaterMode = "origin",
 ) -> Observation:
     """What the scenes of a year show of a territory.

@@ -85,6 +85,7 @@ def compute(unit: UnitInput) -> UnitResult:
         unit.patches,
         subsidence=unit.subsidence,
         book_pits=unit.book_pits,
+        hydrography=unit.hydrography,
         water_mode=unit.rules.water_mode,
     )
     opened = open_unit(unit.territory, unit.opening, observation, unit.regions, unit.rules, year=unit.year)

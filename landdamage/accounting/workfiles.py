@@ -45,6 +45,7 @@ class UnitInput:
         subsidence: accepted polygons, EPSG:4490.
         surveyors: the author of each of them.
         book_pits: open pits and pit water of the book below its water patches, Albers.
+        hydrography: rivers, lakes and reservoirs that meet its water patches, EPSG:4490.
         regions: lowest-level regions that meet it, EPSG:4490: code, geometry.
         rules: of the year.
         year: the year accounted for.
@@ -62,6 +63,7 @@ class UnitInput:
     rules: Rules
     year: int
     coarse_gsd_m: float | None = None
+    hydrography: Sequence[BaseGeometry] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def save_input(path: Path, unit: UnitInput) -> None:
         **_shapes("scenes", [scene.seen for scene in unit.scenes]),
         **_shapes("subsidence", unit.subsidence),
         **_shapes("book_pits", unit.book_pits),
+        **_shapes("hydrography", unit.hydrography),
         **_table("regions", unit.regions),
         **_table("opening", unit.opening),
         **_table("patches", unit.patches),
@@ -128,6 +131,8 @@ def load_input(path: Path) -> UnitInput:
         rules=Rules.from_dict(meta["rules"]),
         year=meta["year"],
         coarse_gsd_m=meta["coarse_gsd_m"],
+        # Archives from before hydrography was known hold none, and their accounts used none.
+        hydrography=list(_read_shapes("hydrography", arrays)) if "hydrography.ends" in arrays else [],
     )
 
 

@@ -23,7 +23,8 @@ from minegis.access.permissions import signed_in
 from minegis.registry.models import Mine, Region
 
 SHOWN_RESULTS = (
-    "units", "cells", "pieces", "regions", "incomplete", "mixed_sensor", "bias", "undecided_water", "out_of_season",
+    "units", "cells", "pieces", "regions", "incomplete", "mixed_sensor", "registration", "bias", "undecided_water",
+    "out_of_season",
 )  # fmt: skip
 PARAMS = ("rmse_m", "min_area_m2", "epsilon_m", "water_mode", "auto_restore_after")
 

@@ -20,6 +20,8 @@ from landdamage.api.serializers import (
     ObservationLockSerializer,
     ObservationSerializer,
     ObservationUpdateSerializer,
+    RegistrationCheckSerializer,
+    RegistrationSerializer,
     RunSerializer,
     RunStartSerializer,
     SceneSerializer,
@@ -29,6 +31,7 @@ from landdamage.selectors.observation import observation_feature
 from landdamage.services import observation as masks
 from landdamage.services import runs, scenes
 from landdamage.services.files import file_path
+from landdamage.services.registration import registration_set
 from minegis.access.permissions import Action, require, signed_in
 
 
@@ -128,6 +131,22 @@ class SceneViewSet(
             scene=self.get_object(), user=signed_in(request.user), lock=wanted.validated_data["lock"]
         )
         return Response(observation_feature(mask))
+
+    @extend_schema(responses=RegistrationCheckSerializer(many=True))
+    @action(detail=True, pagination_class=None, filter_backends=[])
+    def registration(self, request: Request, pk: str | None = None) -> Response:
+        """Everything that was said about the scene's registration error, newest first."""
+        checks = self.get_object().registration_checks.select_related("checked_by")
+        return Response(RegistrationCheckSerializer(checks, many=True).data)
+
+    @extend_schema(request=RegistrationSerializer, responses=SceneSerializer)
+    @registration.mapping.post
+    def registration_update(self, request: Request, pk: str | None = None) -> Response:
+        """Say how far the scene lies from the reference; above 3 pixels that rejects it."""
+        given = RegistrationSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        registration_set(scene=self.get_object(), user=signed_in(request.user), **given.validated_data)
+        return Response(self.get_serializer(self.get_object()).data)
 
 
 @extend_schema(responses={(200, "image/webp"): OpenApiTypes.BINARY})

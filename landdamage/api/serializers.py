@@ -8,7 +8,7 @@ from typing import Any
 import shapely
 from rest_framework import serializers
 
-from landdamage.models import InterpretationRun, ObservationMask, Patch, PatchReview, Scene
+from landdamage.models import InterpretationRun, ObservationMask, Patch, PatchReview, RegistrationCheck, Scene
 from minegis import units
 
 
@@ -24,12 +24,30 @@ class SceneSerializer(serializers.ModelSerializer[Scene]):
         fields = (
             "scene_id", "file_name", "sha256", "bytes", "state", "region", "uploader", "uploaded_at",
             "ingest_job", "satellite", "sensor", "product_level", "acquired_on", "date_source", "bands", "dtype",
-            "valid_bits", "width", "height", "gsd_m", "crs", "findings", "current_run",
+            "valid_bits", "width", "height", "gsd_m", "georef_rmse_m", "crs", "findings", "current_run",
         )  # fmt: skip
 
     def get_current_run(self, scene: Scene) -> str | None:
         """Number of the run whose result counts."""
         return next((str(run.pk) for run in scene.runs.all() if run.is_current), None)
+
+
+class RegistrationCheckSerializer(serializers.ModelSerializer[RegistrationCheck]):
+    """Who said when how well a scene is registered; nobody: the file itself did."""
+
+    checked_by = serializers.CharField(source="checked_by.username", default=None, read_only=True)
+
+    class Meta:
+        model = RegistrationCheck
+        fields = ("rmse_m", "method", "checked_by", "checked_at")
+
+
+class RegistrationSerializer(serializers.Serializer[Any]):
+    """A new word about it, and the one that the caller saw."""
+
+    rmse_m = serializers.FloatField(allow_null=True, help_text="Root mean square error of check points, metres")
+    method = serializers.CharField(max_length=200, help_text="How it was measured, against what")
+    seen = serializers.FloatField(allow_null=True, help_text="georef_rmse_m as the caller saw it")
 
 
 class RunSerializer(serializers.ModelSerializer[InterpretationRun]):

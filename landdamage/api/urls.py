@@ -7,6 +7,7 @@ from landdamage.api.areas import AreasView, ModelsView
 from landdamage.api.decisions import ChangeViewSet, ControlViewSet, EvidenceViewSet, SubsidenceViewSet
 from landdamage.api.deliveries import DeliveryViewSet
 from landdamage.api.editions import EditionViewSet, MonitoredAreaViewSet
+from landdamage.api.ground import HydrographyViewSet, OverrideViewSet
 from landdamage.api.openings import OpeningsView
 from landdamage.api.runs import PatchViewSet, RunViewSet, run_tile
 from landdamage.api.samples import PointViewSet, SampleViewSet
@@ -23,6 +24,8 @@ router.register("changes", ChangeViewSet)
 router.register("evidence", EvidenceViewSet)
 router.register("subsidence", SubsidenceViewSet)
 router.register("control-polygons", ControlViewSet)
+router.register("hydrography", HydrographyViewSet)
+router.register("territory-overrides", OverrideViewSet)
 router.register("samples", SampleViewSet)
 router.register("check-points", PointViewSet)
 router.register("deliveries", DeliveryViewSet)

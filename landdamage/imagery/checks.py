@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ from landdamage.imagery.georeference import (
     is_placed,
     parse_crs,
     place_findings,
+    registration_finding,
 )
 from landdamage.imagery.metadata import SceneMetadata, date_tag, read_metadata
 from landdamage.imagery.names import SceneName, parse_name
@@ -96,6 +97,7 @@ def inspect_scene(
     *,
     crs: str | int | None = None,
     acquired_on: dt.date | None = None,
+    georef_rmse_m: float | None = None,
     max_pixels: int = MAX_PIXELS,
     progress: Callable[[float], object] = lambda fraction: None,
 ) -> SceneReport:
@@ -108,6 +110,7 @@ def inspect_scene(
         monitored: monitored region as west, south, east, north or polygon in longitude, latitude.
         crs: the owner's choice of CRS (EPSG number, "EPSG:4538" or WKT); wins over the file's.
         acquired_on: the owner's acquisition date; wins over name and tag.
+        georef_rmse_m: the registration error that a person measured, metres; wins over what the file states.
         max_pixels: refuse larger images.
         progress: called with a fraction 0-1 while the blocks are read; what it raises ends the checks.
 
@@ -123,6 +126,10 @@ def inspect_scene(
             if not extension_fits(label, dataset.driver):
                 findings.append(Finding("E-FMT-04", "file", {"name": label, "value": dataset.driver}))
             metadata, share = _inspect(dataset, name, bands, monitored, crs, acquired_on, findings, progress)
+            if georef_rmse_m is not None:
+                metadata = replace(metadata, georef_rmse_m=georef_rmse_m)
+            unregistered = registration_finding(metadata.georef_rmse_m, metadata.gsd_m)
+            findings += [unregistered] if unregistered else []
             return SceneReport(label, metadata, tuple(findings), share)
     except SceneError as error:
         found = error.finding()

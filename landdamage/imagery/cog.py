@@ -28,7 +28,7 @@ from rasterio.vrt import WarpedVRT
 
 from landdamage.imagery.checks import SceneReport
 from landdamage.imagery.georeference import corners, is_north_up_square
-from landdamage.imagery.metadata import DATE_TAG, SceneMetadata
+from landdamage.imagery.metadata import DATE_TAG, RMSE_TAG, SceneMetadata
 from landdamage.imagery.open import CACHE_BYTES, READ_ERRORS, hardened_env, open_raster
 from landdamage.imagery.pixels import block_windows, read_pixels
 from landdamage.imagery.radiometry import HIGH_TAG, LOW_TAG, measured_stretch
@@ -225,6 +225,8 @@ def _describe(out: DatasetWriter, metadata: SceneMetadata) -> None:
     out.colorinterp = names if names[0] != ColorInterp.undefined else [ColorInterp.gray, *names[1:]]
     if metadata.acquired_on:
         out.update_tags(**{DATE_TAG: metadata.acquired_on.isoformat()})
+    if metadata.georef_rmse_m is not None:
+        out.update_tags(**{RMSE_TAG: repr(metadata.georef_rmse_m)})
 
 
 def _make_square(flat: Path, square: Path, progress: Progress) -> None:

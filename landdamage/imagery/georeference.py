@@ -28,6 +28,8 @@ Bounds = tuple[float, float, float, float]
 GSD_RESTRICTED_M = (0.02, 120.0)  # what drones and Landsat deliver
 GSD_REFUSED_M = (0.002, 1000.0)
 SQUARE_TOLERANCE = 0.01
+REGISTRATION_WARN_PX = 2.0  # customary limit in mountains; beyond it a scene is used with care
+REGISTRATION_BLOCK_PX = 3.0  # beyond it no scene is compared with another
 _OLD_DATUMS = ("beijing", "xian", "xi'an", "xi_an", "北京54", "西安80")
 _OLD_GEOGRAPHIC = (4214, 4555, 4610)
 _OLD_ELLIPSOIDS = ((6378245.0, 298.3), (6378140.0, 298.257))  # Krassowsky 1940, IAG 1975
@@ -35,6 +37,19 @@ CHINA = box(73.0, 17.0, 136.0, 54.5)
 _WEB_MERCATOR_EDGE_M = 20_037_509.0
 _LARGEST_EASTING_M = 61e6  # zone number 60 before the easting
 _TRANSVERSE_REACH_M = 500_000.0  # half a 6-degree zone is 334 km at the equator
+
+
+def registration_finding(rmse_m: float | None, gsd_m: float | None) -> Finding | None:
+    """What a registration error means for a scene: nothing up to 2 pixels, a warning up to 3, beyond that an error.
+
+    Args:
+        rmse_m: root mean square error against the reference, metres; None where nobody measured it.
+        gsd_m: the scene's pixel on the ground, metres.
+    """
+    if rmse_m is None or not gsd_m or rmse_m <= REGISTRATION_WARN_PX * gsd_m:
+        return None
+    values = {"value": f"{rmse_m / gsd_m:.1f}"}
+    return Finding("E-GEO-06", "georef_rmse_m", values, None if rmse_m > REGISTRATION_BLOCK_PX * gsd_m else "warn")
 
 
 def parse_crs(text: str | int) -> rasterio.crs.CRS:

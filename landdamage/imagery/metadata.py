@@ -18,6 +18,9 @@ from landdamage.imagery.names import SceneName
 from landdamage.imagery.open import read_tags
 
 DATE_TAG = "ACQUISITION_DATE"  # written into every COG of the product, so that a file remembers its date
+RMSE_TAG = "GEOREF_RMSE_M"  # likewise
+RMSE_TAGS = (RMSE_TAG, "GEOMETRIC_RMSE_MODEL")  # the second is Landsat's; both in metres
+LARGEST_RMSE_M = 1000.0  # what is worse is no registration
 
 DateSource = Literal["", "user", "file name", "tag"]
 Radiometry = Literal["dn", "display8", "reflectance"]
@@ -29,8 +32,9 @@ class SceneMetadata:
 
     ``bands`` are names in file order (B, G, R, N or others) and ``band_indexes`` their 1-based numbers; alpha is not
     among them. ``gsd_m`` is the geometric mean of the pixel's sides on the ground at the image centre, in metres,
-    also for degrees and Web Mercator; None where the image has no place. ``valid_bits`` is the number of bits the
-    largest valid value needs; None for floats.
+    also for degrees and Web Mercator; None where the image has no place. ``georef_rmse_m`` is the registration error
+    that the file states, metres; None where it states none. ``valid_bits`` is the number of bits the largest valid
+    value needs; None for floats.
     """
 
     satellite: str
@@ -51,6 +55,7 @@ class SceneMetadata:
     nodata: float | None
     radiometry: Radiometry
     has_mask: bool
+    georef_rmse_m: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; the CRS as WKT, the transform as its six numbers a, b, c, d, e, f."""
@@ -74,6 +79,7 @@ class SceneMetadata:
             "nodata": nodata,
             "radiometry": self.radiometry,
             "has_mask": self.has_mask,
+            "georef_rmse_m": self.georef_rmse_m,
         }
 
 
@@ -125,6 +131,7 @@ def read_metadata(
         nodata=dataset.nodatavals[order.indexes[0] - 1],
         radiometry=_radiometry(dtype, largest),
         has_mask=has_mask,
+        georef_rmse_m=rmse_tag(dataset),
     )
 
 
@@ -134,6 +141,19 @@ def date_tag(dataset: DatasetReader) -> dt.date | None:
         return dt.date.fromisoformat(read_tags(dataset).get(DATE_TAG, ""))
     except ValueError:
         return None
+
+
+def rmse_tag(dataset: DatasetReader) -> float | None:
+    """The registration error in metres that the file's tags state; None without one, or where it is no length."""
+    tags = read_tags(dataset)
+    for name in RMSE_TAGS:
+        try:
+            stated = float(tags.get(name, ""))
+        except ValueError:
+            continue
+        if 0 <= stated <= LARGEST_RMSE_M:
+            return stated
+    return None
 
 
 def _date(name: SceneName, tag: dt.date | None, given: dt.date | None) -> tuple[dt.date | None, DateSource]:

@@ -79,7 +79,8 @@ def read_layer(
         raise MineGISError("E-VEC-08")
     if len(table) > MAX_FEATURES:
         raise MineGISError("E-VEC-16", value=len(table), limit=MAX_FEATURES)
-    facts["preview"] = table.drop(columns="geometry").head(3).astype(str).to_dict("records")
+    first = table.drop(columns="geometry").head(3).astype(object)
+    facts["preview"] = first.where(first.notna(), "").astype(str).to_dict("records")  # JSON knows no missing number
     system, findings = _crs(table, crs, facts, monitored)
     return Layer(table, shapely.force_2d(table.geometry.to_numpy()), system, findings)
 

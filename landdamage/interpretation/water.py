@@ -22,11 +22,13 @@ def propose_water_origin(
     ponds: Sequence[BaseGeometry],
     zones: BaseGeometry | None,
     touch: float = 0.0,
+    hydrography: Sequence[BaseGeometry] = (),
 ) -> list[WaterOrigin]:
     """Propose an origin for each water polygon.
 
     In this order: at least half of the shore touches an open pit -> ``pit_water``; at least half touches a tailings
-    pond -> ``tailings_water``; outside every mine's influence zone -> ``natural``; else ``unknown``.
+    pond -> ``tailings_water``; meets a known river, lake or reservoir, or lies outside every mine's influence zone ->
+    ``natural``; else ``unknown``.
 
     Args:
         water: water polygons of one interpretation.
@@ -34,8 +36,9 @@ def propose_water_origin(
         ponds: tailings-pond polygons, likewise.
         zones: union of the influence zones, same CRS; None when the register knows no mine here.
         touch: gap in CRS units that still counts as touching (0 for coverages with shared borders).
+        hydrography: rivers, lakes and reservoirs as areas or lines, same CRS.
     """
-    pit_tree, pond_tree = shapely.STRtree(pits), shapely.STRtree(ponds)
+    pit_tree, pond_tree, mapped = shapely.STRtree(pits), shapely.STRtree(ponds), shapely.STRtree(hydrography)
     if zones is not None:
         shapely.prepare(zones)
     origins: list[WaterOrigin] = []
@@ -44,7 +47,7 @@ def propose_water_origin(
             origins.append("pit_water")
         elif _touching_share(patch, pond_tree, touch) >= HALF:
             origins.append("tailings_water")
-        elif zones is None or not zones.intersects(patch):
+        elif zones is None or not zones.intersects(patch) or len(mapped.query(patch, predicate="intersects")):
             origins.append("natural")
         else:
             origins.append("unknown")

@@ -15,8 +15,9 @@ from landdamage.models.books import (
     Restoration,
     Subsidence,
 )
+from landdamage.models.ground import Hydrography, TerritoryOverride
 from landdamage.models.interpretation import InterpretationRun, Patch, PatchReview
-from landdamage.models.scene import Scene
+from landdamage.models.scene import RegistrationCheck, Scene
 
 __all__ = [
     "ChangeCell",
@@ -27,13 +28,16 @@ __all__ = [
     "Delivery",
     "Edition",
     "Evidence",
+    "Hydrography",
     "InterpretationRun",
     "MonitoredArea",
     "ObservationMask",
     "Patch",
     "PatchReview",
     "PieceAuthor",
+    "RegistrationCheck",
     "Restoration",
     "Scene",
     "Subsidence",
+    "TerritoryOverride",
 ]

@@ -68,6 +68,8 @@ class Scene(models.Model):
     width = models.PositiveIntegerField(_("columns"), null=True, blank=True)
     height = models.PositiveIntegerField(_("rows"), null=True, blank=True)
     gsd_m = models.FloatField(_("ground sampling distance (m)"), null=True, blank=True)
+    # How far places lie from where they are on the reference, root mean square; None where nobody measured it.
+    georef_rmse_m = models.FloatField(_("registration error (m)"), null=True, blank=True)
     crs = models.CharField(_("coordinate system"), max_length=200, blank=True)
     valid_share = models.FloatField(_("valid share"), null=True, blank=True)
     footprint = models.MultiPolygonField(_("footprint"), srid=SRID, null=True, blank=True)
@@ -87,7 +89,11 @@ class Scene(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(state__in=["ready", "restricted"]) | ~models.Q(cog_sha256=""),
                 name="usable_scene_has_a_cog",
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(georef_rmse_m__isnull=True) | models.Q(georef_rmse_m__gte=0),
+                name="scene_registration_error_not_negative",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -102,3 +108,39 @@ class Scene(models.Model):
     def year(self) -> int | None:
         """The year it shows."""
         return self.acquired_on.year if self.acquired_on else None
+
+
+class CheckQuerySet(SceneQuerySet):
+    """Registration checks: as visible as their scene."""
+
+    region_path: ClassVar[str] = "scene__region__code"
+    owner_path: ClassVar[str | None] = "scene__uploader"
+
+
+class RegistrationCheck(models.Model):
+    """Who said when how well a scene is registered; the newest one holds. Rows are added, never changed."""
+
+    scene = models.ForeignKey(Scene, models.CASCADE, related_name="registration_checks", verbose_name=_("scene"))
+    rmse_m = models.FloatField(_("registration error (m)"), null=True, blank=True)
+    method = models.CharField(_("how it was measured"), max_length=200)
+    checked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("checked by")
+    )
+    checked_at = models.DateTimeField(_("checked"), auto_now_add=True)
+
+    objects = CheckQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("registration check")
+        verbose_name_plural = _("registration checks")
+        ordering = ["-checked_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(rmse_m__isnull=True) | models.Q(rmse_m__gte=0),
+                name="registration_check_not_negative",
+            ),
+            models.CheckConstraint(condition=~models.Q(method=""), name="registration_check_says_how"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scene} {self.rmse_m}"

@@ -11,13 +11,16 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
 from landdamage import selectors, taxonomy
+from landdamage.imagery.metadata import LARGEST_RMSE_M
 from landdamage.interpretation.models import available
 from landdamage.models import InterpretationRun, Patch, Scene
 from landdamage.pages.scenes import SceneRow
+from landdamage.services.registration import registration_set
 from landdamage.services.runs import run_start
 from landdamage.templatetags.taxonomy_tags import kind_name, name
 from minegis.access.permissions import allowed
 from minegis.access.requests import PageRequest
+from minegis.errors import MineGISError
 from minegis.jobs.pages import JobRow
 from minegis.jobs.permissions import may_cancel
 
@@ -57,6 +60,10 @@ def scene(request: PageRequest, scene_id: UUID) -> HttpResponse:
         "images": images,
         "hatched": [c for c in taxonomy.ALL_CLASSES if c.hatch != "none"],
         "may_start": found.is_usable and allowed(request.user, "run.start", found.region),
+        "check": found.registration_checks.select_related("checked_by").first(),
+        "rmse_px": found.georef_rmse_m / found.gsd_m if found.georef_rmse_m is not None and found.gsd_m else None,
+        "may_edit_registration": found.state != Scene.State.CHECKING
+        and allowed(request.user, "registration.edit", found.region),
         "may_edit_observation": allowed(request.user, "observation.edit", found.region),
         "may_export": run is not None and allowed(request.user, "vectors.export", found.region),
         "models": sorted(available().values(), key=lambda card: card.gsd_m),
@@ -118,3 +125,23 @@ def start(request: PageRequest, scene_id: UUID) -> HttpResponse:
     found = _visible(request, scene_id)
     run_start(scene=found, user=request.user, model_name=request.POST.get("model", ""))
     return redirect("scene", scene_id=found.pk)
+
+
+@require_POST
+def registration(request: PageRequest, scene_id: UUID) -> HttpResponse:
+    """Say how far the scene lies from the reference; the page is fetched anew, for its state may have changed."""
+    registration_set(
+        scene=_visible(request, scene_id),
+        rmse_m=_metres(request.POST.get("rmse_m", "")),
+        method=request.POST.get("method", ""),
+        user=request.user,
+        seen=_metres(request.POST.get("seen", "")),
+    )
+    return HttpResponseClientRefresh()
+
+
+def _metres(text: str) -> float | None:
+    try:
+        return float(text) if text.strip() else None
+    except ValueError:
+        raise MineGISError("E-GEO-09", value=text[:20], limit=f"{LARGEST_RMSE_M:.0f}") from None

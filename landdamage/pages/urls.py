@@ -26,6 +26,7 @@ urlpatterns = [
     path("scenes/<uuid:scene_id>/", scene.scene, name="scene"),
     path("scenes/<uuid:scene_id>/progress/", scene.progress, name="scene-progress"),
     path("scenes/<uuid:scene_id>/start/", scene.start, name="scene-start"),
+    path("scenes/<uuid:scene_id>/registration/", scene.registration, name="scene-registration"),
     path("accounts/", accounts.accounts, name="accounts"),
     path("accounts/make/", accounts.make, name="accounts-make"),
     path("editions/<uuid:edition_id>/", edition.edition, name="edition"),

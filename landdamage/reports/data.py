@@ -59,6 +59,7 @@ class SceneFacts:
     model: str
     weights_sha256: str
     year: int
+    georef_rmse_m: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,10 +199,25 @@ def _thresholds(data: EditionData, add: Any, language: Language) -> None:
         ("min_area_m2", "最小上图面积", "Minimum mapping unit", rules.mmu_m2, "m²"),
     ):
         if value is not None:
-            add(group, (zh, en), _with_unit(decimal(value, 2), unit), "", key)
+            note = _registration_note(data, language) if key == "rmse_m" else ""
+            add(group, (zh, en), _with_unit(decimal(value, 2), unit), note, key)
     if rules.water_mode == "paper":
         note = pick(("仅供与已发表数字比较", "for comparison with published figures only"), language)
         add(group, ("水域口径", "Water"), pick(("全部计入挖损", "all of it excavation"), language), note, "water_mode")
+
+
+def _registration_note(data: EditionData, language: Language) -> str:
+    """Where the registration error comes from; empty for editions that did not say."""
+    told = data.edition.results.get("registration")
+    if not told:
+        return ""
+    if told["given"]:
+        return pick(("核算时给定", "given for the account"), language)
+    if not told["assumed"]:
+        return pick(("取两期影像实测的最大值", "the worst measured of both years' scenes"), language)
+    many = len(told["unknown"])
+    zh, en = f"{many} 景影像未实测，按 1 个像元计", f"{many} scenes were not measured: one pixel is assumed for them"
+    return pick((zh, en), language)
 
 
 def rules_used(data: EditionData) -> Rules | None:

@@ -107,6 +107,7 @@ def account_run(context: JobContext) -> None:
             "regions": (rows := _region_rows(cells, plan)),
             "incomplete": [one["code"] for one in rows if not _covered(one)],
             "mixed_sensor": plan["mixed_sensor"],
+            "registration": plan["registration"],
             "bias": bias,
             "undecided_water": year.undecided_water,
             "gathered_at": plan["gathered_at"],

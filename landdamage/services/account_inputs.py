@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import shapely
 from django.utils import timezone
+from shapely.geometry.base import BaseGeometry
 
 from landdamage.accounting.observation import SceneView
 from landdamage.accounting.planar import ALBERS, geometries, to_albers
@@ -30,9 +31,10 @@ from minegis.errors import MineGISError
 from minegis.registry.models import SRID, Mine
 
 PLAN = "plan.json"
-PLAN_FORMAT = 3  # of the plan and the unit files beside it
+PLAN_FORMAT = 4  # of the plan and the unit files beside it
 EXITS = "exits.gpkg"
 OUTLINES = "outlines.npz"
+NEAR_DEGREES = 1e-6  # a decimetre: what meets in Albers on the grid may miss in degrees by rounding
 MARGIN = 0.001  # degrees round a territory when its inputs are chosen, about 100 m
 OPENING = ("polygons_sha256", "coverage", "coverage_sha256")  # what an opening book was imported from
 PITS = (State.OPEN_PIT, State.PIT_WATER)
@@ -71,6 +73,7 @@ def prepare(edition: Edition, folder: Path, progress: Callable[[float], None] = 
         ],
         shape_of(edition.area.extra) if edition.area else None,
         [RegionArea(region.code, shape_of(region.geom)) for region in found.regions],
+        [(str(one.mine_id), shape_of(one.geom)) for one in found.overrides],
     )
     if not territories:
         raise MineGISError("E-EDI-13")
@@ -98,6 +101,7 @@ def prepare(edition: Edition, folder: Path, progress: Callable[[float], None] = 
         ],
         "params": found.rules.as_dict(),
         "mixed_sensor": list(found.mixed),
+        "registration": found.registration,
         "inputs": _snapshot(edition, found),
         "mines": [_mine(mine) for mine in (*found.mines, *_left(found, exits))],
         "regions": [
@@ -129,6 +133,7 @@ def _outlines(found: Gathered, territories: Sequence[Territory]) -> gpd.GeoDataF
     rows = [("mine", codes[one.mine], units.reproject(one.geometry, ALBERS, SRID)) for one in territories if one.mine]
     rows += [("licence", mine.code, shape_of(mine.boundary)) for mine in found.mines if mine.boundary is not None]
     rows += [("region", region.code, shape_of(region.geom)) for region in found.regions]
+    rows += [("override", one.mine.code, shape_of(one.geom)) for one in found.overrides]
     frame = pd.DataFrame(rows, columns=["what", "code", "geometry"])
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=SRID)
 
@@ -165,6 +170,8 @@ def _write_unit(
     patches["scene"] = patches["scene"].map(place).astype(np.int64)
     water = to_albers(patches.geometry[patches["class_code"] == "water"])
     _, near = shapely.STRtree(pits).query(water, predicate="intersects")
+    outlines = patches.geometry[patches["class_code"] == "water"].to_numpy()
+    _, met = found.mapped.query(outlines, predicate="dwithin", distance=NEAR_DEGREES)
     regions = gpd.GeoDataFrame(
         {"code": [region.code for region in found.regions]},
         geometry=[shapely.clip_by_rect(shape_of(region.geom), *window) for region in found.regions],
@@ -186,10 +193,17 @@ def _write_unit(
         regions=regions[~regions.is_empty].reset_index(drop=True),
         rules=found.rules,
         year=edition.year,
+        hydrography=[_near(found.mapped.geometries[i], outlines) for i in np.unique(met)],
         coarse_gsd_m=found.rules.coarsest if "gsd" in found.mixed else None,
     )
     save_input(input_path(folder, number), unit)
     return [scene.scene_id for scene in scenes]
+
+
+def _near(water: BaseGeometry, outlines: np.ndarray) -> BaseGeometry:
+    """The part of a mapped water round the water patches: a river may be longer than the unit is wide."""
+    west, south, east, north = shapely.total_bounds(outlines)
+    return shapely.clip_by_rect(water, west - MARGIN, south - MARGIN, east + MARGIN, north + MARGIN)
 
 
 def _snapshot(edition: Edition, found: Gathered) -> dict[str, Any]:
@@ -199,7 +213,8 @@ def _snapshot(edition: Edition, found: Gathered) -> dict[str, Any]:
         {
             "scene_id": str(scene.pk), "file_name": scene.file_name, "sha256": scene.sha256,
             "satellite": scene.satellite, "sensor": scene.sensor, "acquired_on": _day(scene.acquired_on),
-            "gsd_m": scene.gsd_m, "cloud_share": _cloud(scene), "model": run_of[scene.pk].model_name,
+            "gsd_m": scene.gsd_m, "georef_rmse_m": scene.georef_rmse_m, "cloud_share": _cloud(scene),
+            "model": run_of[scene.pk].model_name,
             "weights_sha256": run_of[scene.pk].weights_sha256, "year": edition.year,
         }
         for scene in found.scenes
@@ -212,6 +227,11 @@ def _snapshot(edition: Edition, found: Gathered) -> dict[str, Any]:
         "mines": {mine.code: _hash(mine.boundary, mine.influence_zone) for mine in found.mines},
         "regions": {region.code: _hash(region.geom) for region in found.regions},
         "subsidence": {str(one.pk): _hash(one.geom) for one in found.subsidence},
+        "hydrography": {"features": len(found.hydrography), "sha256": _hash(*(one.geom for one in found.hydrography))},
+        "overrides": [
+            {"override_id": str(one.pk), "mine": one.mine.code, "sha256": _hash(one.geom), "reason": one.reason}
+            for one in found.overrides
+        ],
         "area": {"version": edition.area.version, "extra": _hash(edition.area.extra)} if edition.area else {},
         "opening": {"edition": str(below.pk), "content_sha256": below.content_sha256} if below else {},
         **({name: edition.inputs[name] for name in OPENING if name in edition.inputs} if edition.is_opening else {}),

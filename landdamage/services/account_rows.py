@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import geopandas as gpd
@@ -23,11 +24,13 @@ from landdamage.accounting.planar import ALBERS, geometries, to_albers
 from landdamage.accounting.rules import Rules
 from landdamage.accounting.states import State
 from landdamage.accounting.workfiles import NO_YEAR, load_table
-from landdamage.models import Edition, InterpretationRun, Scene, Subsidence
+from landdamage.imagery.georeference import registration_finding
+from landdamage.models import Edition, Hydrography, InterpretationRun, Scene, Subsidence, TerritoryOverride
 from landdamage.selectors.editions import edition_cells
 from landdamage.services.files import files
 from minegis import units
 from minegis.access.querysets import region_prefix
+from minegis.errors import MineGISError
 from minegis.registry.models import SRID, Mine, Region
 
 
@@ -42,23 +45,43 @@ class Gathered:
     runs: list[InterpretationRun]
     patches: gpd.GeoDataFrame
     subsidence: list[Subsidence]
+    hydrography: list[Hydrography]
+    overrides: list[TerritoryOverride]
     opening: gpd.GeoDataFrame
     rules: Rules
+    registration: dict[str, Any]
     mixed: Sequence[str]
+
+    @cached_property
+    def mapped(self) -> shapely.STRtree:
+        """The waters of the map, EPSG:4490."""
+        return shapely.STRtree([shape_of(one.geom) for one in self.hydrography])
 
 
 def gather(edition: Edition) -> Gathered:
-    """Mines, regions, scenes, patches, subsidence and the book below, as they are now."""
+    """Mines, regions, scenes, patches, subsidence, waters, decisions about ground and the book below, as they are now.
+
+    Raises:
+        MineGISError: E-GEO-06, the two years' scenes lie too far from the reference to be compared.
+    """
     prefix, year = region_prefix(edition.region.code), edition.year
+    overrides = list(
+        TerritoryOverride.objects.filter(mine__region__code__startswith=prefix, withdrawn_at__isnull=True)
+        .select_related("mine")
+        .order_by("-created_at", "override_id")  # of two for the same ground the newer one holds
+    )
+    given_ground = {override.mine_id for override in overrides}
     mines = list(
-        Mine.objects.filter(region__code__startswith=prefix, influence_zone__isnull=False).select_related("region")
+        Mine.objects.filter(Q(influence_zone__isnull=False) | Q(pk__in=given_ground), region__code__startswith=prefix)
+        .select_related("region")
+        .order_by("code")
     )
     last_day = date(year, 12, 31)
     valid = Q(valid_from__isnull=True) | Q(valid_from__lte=last_day)
     valid &= Q(valid_to__isnull=True) | Q(valid_to__gt=last_day)
     inside = list(Region.objects.filter(valid, code__startswith=prefix))
     parents = {region.parent_id for region in inside}
-    zones = [shape_of(mine.influence_zone) for mine in mines]
+    zones = [shape_of(mine.influence_zone) for mine in mines if mine.influence_zone is not None]
     if edition.area is not None and edition.area.extra is not None:
         zones.append(shape_of(edition.area.extra))
     ground = shapely.box(*shapely.total_bounds(geometries(zones))) if zones else shapely.Polygon()
@@ -90,7 +113,8 @@ def gather(edition: Edition) -> Gathered:
     gsd_before = below.params.get("gsd_now") if below else None
     gsd_now = max((view.gsd_m for view in views), default=gsd_before or 0.0)
     given = edition.params.get("given", {})
-    rules = Rules(gsd_before=gsd_before, gsd_now=gsd_now, **{"rmse_m": gsd_now, **given})  # one pixel unless measured
+    registration = _registration(before, scenes, given)
+    rules = Rules(gsd_before=gsd_before, gsd_now=gsd_now, **{**given, "rmse_m": registration["rmse_m"]})
     return Gathered(
         mines=mines,
         regions=[region for region in inside if region.pk not in parents],
@@ -104,10 +128,58 @@ def gather(edition: Edition) -> Gathered:
                 state=Subsidence.State.ACCEPTED, surveyed_on__year__lte=year, geom__bboverlaps=_geos(ground),
             ).order_by("subsidence_id")
         ) if zones else [],
+        hydrography=list(
+            Hydrography.objects.filter(
+                valid, Q(region__code__startswith=prefix) | Q(region__in=_above(edition.region)),
+                geom__bboverlaps=_geos(ground),
+            ).order_by("hydrography_id")
+        ) if zones and not edition.is_opening else [],
+        overrides=overrides,
         opening=_imported(edition) if edition.is_opening else _opening(below),
         rules=rules,
+        registration=registration,
         mixed=mixed_sensor(before, views) if before else [],
     )  # fmt: skip
+
+
+def _above(region: Region) -> list[int]:
+    """Keys of the regions above a region, whose deliveries serve it too."""
+    keys = []
+    above = region.parent
+    while above is not None:
+        keys.append(above.pk)
+        above = above.parent
+    return keys
+
+
+def _registration(before: Sequence[SceneView], now: Sequence[Scene], given: Mapping[str, Any]) -> dict[str, Any]:
+    """How far the two years' images lie from the reference: the worst of both years counts.
+
+    Returns:
+        ``rmse_m`` in metres; ``assumed``: whether one pixel was assumed for some scene because nobody measured it;
+        ``measured`` and ``unknown``: file names of the scenes.
+
+    Raises:
+        MineGISError: E-GEO-06, a scene lies more than 3 pixels off, or so does the error given for the account.
+    """
+    earlier = Scene.objects.filter(pk__in=[view.scene_id for view in before]).order_by("acquired_on", "scene_id")
+    worst = 0.0
+    measured: list[str] = []
+    unknown: list[str] = []
+    for scene in (*earlier, *now):
+        fault = registration_finding(scene.georef_rmse_m, scene.gsd_m)
+        if fault is not None and fault.severity == "error":
+            raise MineGISError(fault.code, value=f"{fault.values['value']} ({scene.file_name})")
+        known = scene.georef_rmse_m is not None
+        (measured if known else unknown).append(scene.file_name)
+        worst = max(worst, scene.georef_rmse_m if known else scene.gsd_m or 0.0)  # type: ignore[type-var, arg-type]
+    if "rmse_m" in given:
+        coarsest = max((scene.gsd_m or 0.0 for scene in (*earlier, *now)), default=0.0)
+        fault = registration_finding(given["rmse_m"], coarsest)
+        if fault is not None and fault.severity == "error":
+            raise MineGISError(fault.code, **fault.values)
+        return {"rmse_m": given["rmse_m"], "assumed": False, "given": True, "measured": measured, "unknown": unknown}
+    return {"rmse_m": worst, "assumed": bool(unknown), "given": False, "measured": measured, "unknown": unknown}
 
 
 def _opening(below: Edition | None) -> gpd.GeoDataFrame:

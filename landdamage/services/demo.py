@@ -22,8 +22,10 @@ from knox.models import get_token_model
 from tusclient.client import TusClient
 
 from landdamage import selectors, taxonomy
+from landdamage.interchange.hydrography import read_hydrography
 from landdamage.interpretation.water import propose_water_origin
-from landdamage.models import ObservationMask, Scene
+from landdamage.models import Hydrography, ObservationMask, Scene
+from landdamage.services.hydrography import file_sha256, hydrography_import
 from landdamage.simulation.district import District
 from minegis import units
 from minegis.access.models import Membership, Role, User
@@ -80,7 +82,11 @@ def password() -> str:
 def district_files(progress: Callable[[str], None]) -> Path:
     """Simulate the district once; returns the folder of its files."""
     folder = settings.STORAGE_ROOT.parent / "demo" / f"district-{SEED}"
-    names = ["region.gpkg", *(f"{part}_{year}.gpkg" for part in ("truth", "observed") for year in YEARS)]
+    names = [
+        "region.gpkg",
+        "hydrography.gpkg",
+        *(f"{part}_{year}.gpkg" for part in ("truth", "observed") for year in YEARS),
+    ]
     if not all((folder / name).exists() for name in names):
         District(SEED, years=YEARS).write(folder, progress)
     return folder
@@ -116,6 +122,7 @@ def register(folder: Path) -> Region:
                 "region": region,
             },
         )
+    _waters(region, folder / "hydrography.gpkg")
     for name, role, display in ACCOUNTS:
         user, created = User.objects.get_or_create(
             username=name, defaults={"display_name": display, "is_staff": role == Role.ADMIN}
@@ -126,6 +133,16 @@ def register(folder: Path) -> Region:
         # Accounts belong to no region, so only an administrator of all regions manages them.
         Membership.objects.get_or_create(user=user, role=role, region=None if role == Role.ADMIN else region)
     return region
+
+
+def _waters(region: Region, path: Path) -> None:
+    """The river as the map has it, once."""
+    sha256 = file_sha256(path)
+    if Hydrography.objects.filter(region=region).exists():
+        return
+    read = read_hydrography(path, name=path.name)
+    assert read.frame is not None, read.findings  # our own file
+    hydrography_import(region=region, frame=read.frame, source="simulated district", sha256=sha256, user=None)
 
 
 def send_scenes(folder: Path, base_url: str, progress: Callable[[str], None]) -> list[Scene]:

@@ -23,6 +23,7 @@ from landdamage.imagery.thumbnail import write_thumbnail
 from landdamage.models import ObservationMask, Scene
 from landdamage.services.files import files
 from landdamage.services.observation import mask_fields, observation_findings
+from landdamage.services.registration import registration_from_file, stated_rmse
 from landdamage.services.runs import run_start
 from minegis.access.models import User
 from minegis.access.permissions import Action, allowed, require
@@ -90,6 +91,7 @@ def scene_ingest(context: JobContext) -> None:
         monitored=settings.MONITORED_BOUNDS,
         crs=hints.get("crs") or None,
         acquired_on=_date(hints.get("acquired_on")),
+        georef_rmse_m=(measured := stated_rmse(scene)),
         progress=lambda share: context.progress("check", 0.1 + 0.1 * share),
     )
     meta = report.metadata
@@ -112,6 +114,7 @@ def scene_ingest(context: JobContext) -> None:
             "width": meta.width,
             "height": meta.height,
             "gsd_m": meta.gsd_m and round(meta.gsd_m, 4),
+            "georef_rmse_m": meta.georef_rmse_m,
             "crs": _crs_name(meta),
         }
     if report.state != "rejected":
@@ -145,6 +148,8 @@ def scene_ingest(context: JobContext) -> None:
     with context.publish():
         Scene.objects.filter(pk=scene.pk).update(**changes)
         scene.refresh_from_db()
+        if measured is None and scene.georef_rmse_m is not None:
+            registration_from_file(scene=scene, rmse_m=scene.georef_rmse_m)
         # A file that is sent again, perhaps with another band order, keeps what a person outlined on it.
         corrected = ObservationMask.objects.filter(scene=scene, method=ObservationMask.Method.MANUAL)
         if mask and not corrected.exists():

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shapely
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Q
 
 from landdamage.interpretation.water import propose_water_origin
-from landdamage.models import InterpretationRun, Patch, Scene
+from landdamage.models import Hydrography, InterpretationRun, Patch, Scene
 from landdamage.taxonomy import WaterOrigin, damage_kind
 from minegis.registry.models import SRID, Mine
 
@@ -42,16 +43,18 @@ def water_origins_propose(*, run: InterpretationRun) -> None:
     ids = list(waters.order_by("patch_id").values_list("patch_id", flat=True))
     if not ids:
         return
-    zones = _zones(run.scene)
+    zones, mapped = _zones(run.scene), _mapped(run.scene)
     with connection.cursor() as cursor:
         for statement in _SHORES_SQL.split(";"):
             cursor.execute(statement, [run.pk] if "%s" in statement else None)
         for first in range(0, len(ids), _AT_ONCE):
-            _propose(cursor, ids[first : first + _AT_ONCE], zones)
+            _propose(cursor, ids[first : first + _AT_ONCE], zones, mapped)
         cursor.execute("DROP TABLE water_shores")
 
 
-def _propose(cursor: CursorWrapper, ids: list[int], zones: shapely.Geometry | None) -> None:
+def _propose(
+    cursor: CursorWrapper, ids: list[int], zones: shapely.Geometry | None, mapped: list[shapely.Geometry]
+) -> None:
     cursor.execute("SELECT ST_AsBinary(geom) FROM landdamage_patch WHERE patch_id = ANY(%s) ORDER BY patch_id", [ids])
     waters = [shapely.from_wkb(bytes(wkb)) for (wkb,) in cursor.fetchall()]
     west, south, east, north = shapely.bounds(waters).T
@@ -59,7 +62,7 @@ def _propose(cursor: CursorWrapper, ids: list[int], zones: shapely.Geometry | No
     cursor.execute(_NEIGHBOURS_SQL, [*(side.tolist() for side in boxes), SRID])
     neighbours = [(code, shapely.from_wkb(bytes(wkb))) for code, wkb in cursor.fetchall()]
     pits, ponds = ([shape for code, shape in neighbours if code == kind] for kind in ("open_pit", "tailings_pond"))
-    proposed = propose_water_origin(waters, pits, ponds, zones, touch=TOUCH_DEGREES)
+    proposed = propose_water_origin(waters, pits, ponds, zones, touch=TOUCH_DEGREES, hydrography=mapped)
     cursor.executemany(
         "UPDATE landdamage_patch SET water_origin = %s, damage_kind = %s WHERE patch_id = %s",
         [
@@ -75,3 +78,14 @@ def _zones(scene: Scene) -> shapely.Geometry | None:
     return (
         shapely.union_all([shapely.make_valid(shapely.from_wkb(bytes(zone.wkb))) for zone in zones]) if zones else None
     )
+
+
+def _mapped(scene: Scene) -> list[shapely.Geometry]:
+    """Rivers, lakes and reservoirs of the map under a scene, as they were when it was taken."""
+    waters = Hydrography.objects.filter(geom__bboverlaps=scene.footprint)
+    if scene.acquired_on is not None:
+        day = scene.acquired_on
+        waters = waters.filter(
+            Q(valid_from__isnull=True) | Q(valid_from__lte=day), Q(valid_to__isnull=True) | Q(valid_to__gt=day)
+        )
+    return [shapely.from_wkb(bytes(one.wkb)) for one in waters.order_by("pk").values_list("geom", flat=True)]

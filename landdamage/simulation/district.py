@@ -192,6 +192,17 @@ class District:
         frame = gpd.GeoDataFrame(rows, columns=["code", "name_zh", "name_en", "boundary"], geometry="boundary")
         return frame.set_crs(self.crs.to_wkt())
 
+    def hydrography(self) -> gpd.GeoDataFrame:
+        """The river as maps have it, of one width: kind, name_zh, name_en, geometry in EPSG:4538."""
+        river = self.plan.river
+        line = np.arange(self._side, dtype=np.float64)
+        places = (line, river.centre) if river.across else (river.centre, line)  # columns, rows of pixels
+        middle = shapely.LineString(np.column_stack([one - PAD + 0.5 for one in places]))  # through their centres
+        bed = middle.buffer(river.width / 2, cap_style="flat").simplify(0.25) & shapely.box(0, 0, self.size, self.size)
+        rows = [("river", "模拟河", "Simulated river", export.to_ground(bed, self.transform))]
+        frame = gpd.GeoDataFrame(rows, columns=["kind", "name_zh", "name_en", "geometry"], geometry="geometry")
+        return frame.set_crs(self.crs.to_wkt())
+
     def region(self) -> gpd.GeoDataFrame:
         """The outline of the district: code, name_zh, name_en, boundary in EPSG:4538."""
         outline = export.to_ground(shapely.box(0, 0, self.size, self.size), self.transform)
@@ -208,6 +219,6 @@ class District:
 
         Returns:
             The files: ``scene_YYYY.tif``, ``observed_YYYY.gpkg`` (ground neither cloud, shadow nor nodata hides),
-            ``truth_YYYY.tif``, ``truth_YYYY.gpkg`` per year, ``mines.gpkg``, ``region.gpkg``.
+            ``truth_YYYY.tif``, ``truth_YYYY.gpkg`` per year, ``mines.gpkg``, ``hydrography.gpkg``, ``region.gpkg``.
         """
         return export.write_district(self, Path(folder), progress)

@@ -110,6 +110,8 @@ def write_district(district: District, folder: Path, progress: Callable[[str], N
         done(path)
     district.mines().to_file(path := folder / "mines.gpkg", layer="mines", driver="GPKG")
     done(path)
+    district.hydrography().to_file(path := folder / "hydrography.gpkg", layer="hydrography", driver="GPKG")
+    done(path)
     district.region().to_file(path := folder / "region.gpkg", layer="region", driver="GPKG")
     done(path)
     return written

@@ -57,6 +57,9 @@ class Action(StrEnum):
     ACCEPT_SUBSIDENCE = "subsidence.accept"
     ADD_EVIDENCE = "evidence.add"
     EDIT_OBSERVATION = "observation.edit"
+    EDIT_REGISTRATION = "registration.edit"  # how well a scene lies where it should
+    EDIT_HYDROGRAPHY = "hydrography.edit"
+    OVERRIDE_TERRITORY = "territory.override"  # whose ground a place is, against the general rule
     LABEL_SAMPLE = "sample.label"
     PLAN_SAMPLE = "sample.plan"
     MANAGE_USERS = "users.manage"
@@ -102,6 +105,9 @@ TABLE: Final = MappingProxyType(
         Action.ACCEPT_SUBSIDENCE: {_V: _R},
         Action.ADD_EVIDENCE: {_U: _R, _I: _R, _V: _R},
         Action.EDIT_OBSERVATION: {_I: _R, _V: _R},
+        Action.EDIT_REGISTRATION: {_V: _R},
+        Action.EDIT_HYDROGRAPHY: {_V: _R, _M: _R},
+        Action.OVERRIDE_TERRITORY: {_V: _R, _M: _R},
         Action.LABEL_SAMPLE: {_I: _R, _V: _R},
         Action.PLAN_SAMPLE: {_V: _R, _A: _R},
         Action.MANAGE_USERS: {_S: _R},

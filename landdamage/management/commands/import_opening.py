@@ -12,7 +12,7 @@ from landdamage.accounting.surveyed import EXTENTS
 from landdamage.interchange.read import Choices
 from landdamage.services.openings import Survey, opening_book, opening_check, region_of
 from minegis.access.models import User
-from minegis.errors import Finding, Language, MineGISError, hint, message
+from minegis.errors import Language, MineGISError
 
 
 class Command(BaseCommand):
@@ -50,7 +50,7 @@ class Command(BaseCommand):
         try:
             self._import(language, options)
         except MineGISError as error:
-            raise CommandError(_line(error.finding(), language)) from None
+            raise CommandError(error.finding().line(language)) from None
 
     def _import(self, language: Language, options: dict[str, Any]) -> None:
         user = User.objects.filter(username=options["user"], is_active=True).first()
@@ -81,7 +81,7 @@ class Command(BaseCommand):
             user=user,
         )
         for finding in checked.findings:
-            self.stderr.write(_line(finding, language))
+            self.stderr.write(finding.line(language))
         for row in checked.opening.facts.get("states", []):
             self.stdout.write(f"{row['state']}: {row['polygons']}, {row['area_cm2'] / 10_000:.2f} m²")
         if not checked.usable:
@@ -89,9 +89,3 @@ class Command(BaseCommand):
         if not options["dry_run"]:
             edition = opening_book(checked=checked, region=region, year=options["year"], user=user)
             self.stdout.write(f"{edition} {edition.pk}")
-
-
-def _line(finding: Finding, language: Language) -> str:
-    text = message(finding.code, language, **finding.values)
-    remedy = hint(finding.code, language, **finding.values)
-    return f"{finding.severity} {finding.code}: {text}" + (f" ({remedy})" if remedy else "")

@@ -138,14 +138,14 @@ def test_water_counts_by_its_origin():
     pits = to_albers([ground(0, 500, 51, 600), ground(200, 500, 300, 600), ground(600, 0, 649, 100)])
     river = shapely.LineString(shapely.get_coordinates(ground(850, -200, 851, 300))[:3])
     view = [scene("2022-07-01", ALL)]
-    seen = labels_of_year(TERRITORY, view, found, book_pits=pits, hydrography=river)
+    seen = labels_of_year(TERRITORY, view, found, book_pits=pits, hydrography=[river])
     assert state_at(seen, 50, 50) is State.PIT_WATER
     assert state_at(seen, 250, 50) is State.TAILINGS_POND
     assert state_at(seen, 450, 50) is State.OTHER
     assert state_at(seen, 650, 50) is State.OTHER  # 49 % in last year's pit
     assert state_at(seen, 50, 550) is State.PIT_WATER  # 51 % in last year's pit, whatever was proposed
     assert state_at(seen, 250, 550) is State.OTHER  # a person said natural
-    assert water_origins(found, pits, river)[4] == "natural"
+    assert water_origins(found, pits, [river])[4] == "natural"
     assert seen.undecided_water == (3,)  # the last one is hidden by the pit above it
 
     paper = labels_of_year(TERRITORY, view, found, water_mode="paper")

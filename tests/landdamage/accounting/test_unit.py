@@ -173,6 +173,14 @@ def test_pieces_say_what_is_to_be_decided() -> None:
     assert made.pieces["piece"].tolist() == [0, 1, 2]
 
 
+def test_labels_that_cross_themselves_by_a_hair_are_accounted_for() -> None:
+    seed = 494  # one of its outlines, moved to its place, crosses itself in the last digit
+    labels = random_patches(seed + 5000)
+    assert not shapely.is_valid(seen(labels).labels.geometry.to_numpy()).all()
+    made = year_on(first_book(random_patches(seed)), labels)
+    assert len(made.pieces) > 0
+
+
 def test_released_ground_names_the_patch_that_lies_there_instead() -> None:
     """Who drew it has made the change as much as who draws a pit: another person decides it."""
     book = first_book([(State.OPEN_PIT, PIT)])

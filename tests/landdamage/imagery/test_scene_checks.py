@@ -9,7 +9,7 @@ from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.transform import from_origin
 
-from landdamage.imagery import inspect_scene
+from landdamage.imagery import inspect_scene, write_cog
 from minegis.errors import JobCancelledError, SceneError
 
 XINJIANG = (73.4, 34.3, 96.4, 49.2)
@@ -187,3 +187,30 @@ def test_mask_band_is_believed_when_the_owner_names_the_bands(make_raster) -> No
     report = inspect_scene(make_raster(mask=mask, bands=None), bands=["B", "G", "R", "N"])
     assert report.usable().has_mask
     assert report.valid_share == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize(
+    ("tags", "found", "severity"),
+    [
+        ({}, None, None),
+        ({"GEOREF_RMSE_M": "3.9"}, 3.9, None),
+        ({"GEOREF_RMSE_M": "4.5"}, 4.5, "warn"),
+        ({"GEOREF_RMSE_M": "6.5"}, 6.5, "error"),
+        ({"GEOMETRIC_RMSE_MODEL": "1.5"}, 1.5, None),
+        ({"GEOREF_RMSE_M": "good", "GEOMETRIC_RMSE_MODEL": "1.5"}, 1.5, None),
+        ({"GEOREF_RMSE_M": "nan"}, None, None),
+        ({"GEOREF_RMSE_M": "-1"}, None, None),
+    ],
+)
+def test_a_stated_registration_error_is_judged_in_pixels(make_raster, tmp_path, tags, found, severity) -> None:
+    path = make_raster()
+    with rasterio.open(path, "r+") as out:
+        out.update_tags(**tags)
+    report = inspect_scene(path)
+    assert report.metadata.georef_rmse_m == found
+    assert coded(report) == ({"E-GEO-06": severity} if severity else {})
+    measured = inspect_scene(path, georef_rmse_m=1.0)  # a person's word wins
+    assert (measured.metadata.georef_rmse_m, measured.state) == (1.0, "ready")
+    if report.state != "rejected":
+        write_cog(path, tmp_path / "scene.cog.tif", report=report)
+        assert inspect_scene(tmp_path / "scene.cog.tif").metadata.georef_rmse_m == found

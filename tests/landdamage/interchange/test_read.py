@@ -381,3 +381,13 @@ def test_several_layers_must_be_named(tmp_path: Path) -> None:
     assert codes(report) == ["E-VEC-12"]
     assert "旧图斑" in report.findings[0].values["value"]
     assert read_opening(path, choices=Choices(layer="新图斑"), monitored=REGION).frame is not None
+
+
+def test_a_report_about_rows_with_missing_values_is_plain_json(tmp_path: Path) -> None:
+    frame = gpd.GeoDataFrame(
+        {"DWMC": ["露天采场"] * 2, "note": [None, "x"], "n": [1.5, None]}, geometry=[A, B], crs=4490
+    )
+    pyogrio.write_dataframe(frame, tmp_path / "a.gpkg", driver="GPKG")
+    report = read_opening(tmp_path / "a.gpkg")
+    assert report.facts["preview"][0] == {"DWMC": "露天采场", "note": "", "n": "1.5"}
+    json.dumps(report.as_dict(), allow_nan=False)

@@ -32,6 +32,13 @@ def test_water_outside_every_zone_is_natural() -> None:
     assert propose_water_origin([river], [], [], None) == ["natural"]
 
 
+def test_water_that_meets_the_map_is_natural_after_pits_and_ponds() -> None:
+    lake, stream = shapely.box(40, 40, 60, 60), shapely.LineString([(50, -100), (50, 200)])
+    assert propose_water_origin([lake], [], [], ZONES, hydrography=[stream]) == ["natural"]
+    assert propose_water_origin([lake], [PIT - lake], [], ZONES, hydrography=[stream]) == ["pit_water"]
+    assert propose_water_origin([lake], [], [], ZONES, hydrography=[shapely.box(500, 0, 501, 1)]) == ["unknown"]
+
+
 def test_borders_a_hair_apart_still_touch() -> None:
     lake = shapely.box(40, 40, 60, 60)
     pit = PIT - lake.buffer(1e-9)

@@ -17,6 +17,7 @@ from rasterio.transform import from_origin
 
 from landdamage.models import InterpretationRun, Scene
 from landdamage.services.files import files
+from landdamage.services.registration import registration_set
 from landdamage.services.scenes import scene_delete, scene_receive
 from minegis.errors import ConflictError, ForbiddenError, JobError, UploadError
 from minegis.jobs.models import Job
@@ -33,7 +34,13 @@ def send(tmp_path: Path) -> Callable[..., Scene]:
     """Upload an image of random ground and take it over: ``send(user, gsd=10, bands="BGR", bands_given="B,G,R")``."""
 
     def make(
-        user: Any, gsd: float = 10.0, bands: str = "BGR", seed: int = 1, bands_given: str = "", cloud: float = 0.0
+        user: Any,
+        gsd: float = 10.0,
+        bands: str = "BGR",
+        seed: int = 1,
+        bands_given: str = "",
+        cloud: float = 0.0,
+        **tags: str,
     ) -> Scene:
         pixels = np.random.default_rng(seed).integers(200, 3000, (len(bands), SIDE, SIDE)).astype(np.uint16)
         if cloud:  # grey ground with a dark pond, and a white deck with a soft edge over a share of the columns
@@ -46,6 +53,7 @@ def send(tmp_path: Path) -> Callable[..., Scene]:
         with rasterio.open(path, "w", crs="EPSG:4538", transform=from_origin(5e5, 4.764e6, gsd, gsd), **layout) as out:
             out.write(pixels)
             out.descriptions = tuple(bands)
+            out.update_tags(**tags)
         content = path.read_bytes()
         row = Upload.objects.create(
             file_name=f"area_{seed}_20220715.tif",
@@ -111,6 +119,24 @@ def test_a_scene_outside_the_models_range_says_so_in_its_run(
     run = InterpretationRun.objects.get(scene=scene)
     assert "E-MOD-02" in [finding["code"] for finding in run.findings]
     assert all(finding["message_zh"] and finding["message_en"] for finding in run.findings)
+
+
+def test_a_stated_registration_error_is_kept_until_a_reviewer_knows_better(
+    send: Callable[..., Scene], make_user: Any, regions: Any
+) -> None:
+    reviewer = make_user("reviewer", regions.changji)
+    scene = send(reviewer, GEOREF_RMSE_M="35")  # 3.5 pixels
+    work_off()
+    scene.refresh_from_db()
+    assert (scene.state, scene.georef_rmse_m, scene.cog_sha256) == ("rejected", 35.0, "")
+    assert "E-GEO-06" in [finding["code"] for finding in scene.findings]
+    registration_set(scene=scene, rmse_m=25.0, method="GNSS", user=reviewer, seen=35.0)
+    scene.refresh_from_db()
+    run_job(scene.ingest_job_id, "test")  # it is checked and prepared once more
+    scene.refresh_from_db()
+    assert (scene.state, scene.georef_rmse_m) == ("restricted", 25.0)
+    said = scene.registration_checks.values_list("rmse_m", "checked_by")
+    assert list(said) == [(25.0, reviewer.pk), (35.0, None)]
 
 
 def test_the_same_file_twice_is_refused_with_its_number_for_its_owner_only(

@@ -28,10 +28,19 @@ def written(tmp_path_factory) -> tuple[District, Path, list[Path]]:
 
 def test_writes_every_promised_file(written):
     _, folder, paths = written
-    expected = {"mines.gpkg", "region.gpkg"}
+    expected = {"mines.gpkg", "hydrography.gpkg", "region.gpkg"}
     for year in (2021, 2022, 2023):
         expected |= {f"scene_{year}.tif", f"truth_{year}.tif", f"truth_{year}.gpkg", f"observed_{year}.gpkg"}
     assert {p.name for p in paths} == {p.name for p in folder.iterdir()} == expected
+
+
+def test_the_mapped_river_lies_where_the_water_is(written):
+    district, folder, _ = written
+    [bed] = gpd.read_file(folder / "hydrography.gpkg").geometry
+    truth = district.truth_polygons(2021)
+    stream = max(truth.geometry[truth["class_code"] == "water"], key=lambda shape: shape.area)
+    assert (stream & bed).area > 0.8 * stream.area
+    assert (stream & bed).area > 0.8 * bed.area
 
 
 def test_scene_opens_again(written):
