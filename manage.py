@@ -10,6 +10,7 @@ PLAIN = {
     "export_model": "landdamage.interpretation.export_cli",
     "samples": "landdamage.learning.samples.cli",
     "train": "landdamage.learning.train",
+    "ablation": "landdamage.learning.ablation.cli",
 }
 
 

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from landdamage.learning import sentinel, simulated
@@ -60,7 +62,7 @@ def evaluate(network: nn.Module, card: dict[str, Any], scenes: Sequence[Scene]) 
     """
     per_scene = {}
 
-    def each(scene: Scene, tally: Tally) -> None:
+    def each(scene: Scene, prediction: NDArray[np.uint8], tally: Tally) -> None:
         per_scene[scene.name] = area_errors(tally.matrix)
 
     found = judge(network, scenes, card["tile"], [c.code for c in CLASSES], sampled=True, each=each)

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from landdamage.learning.calibration import Sample, calibrate
 from landdamage.learning.predict import Picker, predict_scene
 from landdamage.learning.scenes import Scene
-from landdamage.learning.tally import Tally, false_of_absent, means, per_class
+from landdamage.learning.tally import Tally, false_of_absent, means, per_class, rounded
 from landdamage.taxonomy import IGNORE
 
+Each = Callable[[Scene, NDArray[np.uint8], Tally], None]
 OVERLAP = 0.25  # of the window: 128 of 512, as in interpretation
 
 
@@ -43,7 +45,7 @@ class Judgement:
         return {
             "regions": len(self.regions),
             "pixels": int(total.matrix.sum()),
-            **means(total),
+            **rounded(means(total)),
             "per_class": per_class(total, self.names),
             "false_pixels_of_absent_classes": false_of_absent(total, self.names),
         }
@@ -67,7 +69,7 @@ def judge(
     *,
     sampled: bool = False,
     seed: int = 0,
-    each: Callable[[Scene, Tally], None] = lambda scene, tally: None,
+    each: Each = lambda scene, prediction, tally: None,
 ) -> Judgement:
     """Predict scenes with overlapping, blended windows and count what is right.
 
@@ -78,7 +80,7 @@ def judge(
         names: of the classes, background first.
         sampled: whether to keep pixels for the calibration, at most 500 per tile.
         seed: of the choice of pixels.
-        each: told the counts of every scene.
+        each: told the predicted classes and the counts of every scene.
     """
     rng = np.random.default_rng(seed)
     regions: dict[str, Tally] = {}
@@ -89,7 +91,7 @@ def judge(
         truth = np.where(np.asarray(scene.valid), np.asarray(scene.labels), np.uint8(IGNORE))
         tally = Tally.of(truth, prediction, len(names))
         regions[scene.group] = regions.get(scene.group, Tally.empty(len(names))) + tally
-        each(scene, tally)
+        each(scene, prediction, tally)
         if picker is not None:
             samples.append(picker.sample())
     return Judgement(regions, list(names), Sample.joined(samples) if samples else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,23 @@ class Scores:
         return float(getattr(self, score)[use].mean()) if use.any() else float("nan")
 
 
+def mean_scores(matrices: Matrix, score: ScoreName, *, foreground: bool = True) -> NDArray[np.float64]:
+    """``Scores.of(m).mean(score)`` of many confusion matrices at once: (..., classes, classes) -> (...)."""
+    first = 1 if foreground else 0
+    tp = np.diagonal(matrices, axis1=-2, axis2=-1)[..., first:].astype(np.float64)
+    truth, predicted = matrices.sum(axis=-1)[..., first:], matrices.sum(axis=-2)[..., first:]
+    present = truth > 0
+    above, below = {
+        "iou": (tp, truth + predicted - tp),
+        "recall": (tp, truth),
+        "precision": (tp, predicted),
+        "dice": (2 * tp, truth + predicted),
+    }[score]
+    values = np.divide(above, below, out=np.zeros_like(tp), where=present & (below > 0))
+    count = present.sum(axis=-1)
+    return np.divide(values.sum(axis=-1), count, out=np.full(count.shape, np.nan), where=count > 0)
+
+
 def interval(values: Sequence[float] | NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
     """The interval that holds a share ``level`` of resampled values, as much left out below as above; NaN is none."""
     low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
@@ -113,8 +130,8 @@ def bootstrap_interval(
     """
     rng = np.random.default_rng(seed)
     stack = np.stack(matrices)
-    drawn = (stack[rng.integers(len(stack), size=len(stack))].sum(axis=0) for _ in range(draws))
-    return interval([Scores.of(matrix).mean(score, foreground=foreground) for matrix in drawn], level)
+    chosen = rng.integers(len(stack), size=(draws, len(stack)))
+    return interval(mean_scores(stack[chosen].sum(axis=1), score, foreground=foreground), level)
 
 
 def paired_difference(
@@ -149,18 +166,21 @@ def paired_difference(
     if a.shape != b.shape or a.ndim != 4:
         raise ValueError(f"not the same seeds and regions: {a.shape} and {b.shape}")
 
-    def difference(seeds: NDArray[Any], regions: NDArray[Any]) -> float:
-        means = [
-            [Scores.of(run[regions].sum(axis=0)).mean(score, foreground=foreground) for run in side[seeds]]
+    def difference(seeds: NDArray[np.int64], regions: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Of every draw: (draws, seeds) and (draws, regions) -> (draws,)."""
+        ours_, theirs_ = (
+            mean_scores(side[seeds[:, :, None], regions[:, None, :]].sum(axis=2), score, foreground=foreground)
             for side in (a, b)
-        ]
-        return float(np.mean(means[0]) - np.mean(means[1]))
+        )
+        return (ours_ - theirs_).mean(axis=1)
 
     rng = np.random.default_rng(seed)
     count_seeds, count_regions = a.shape[:2]
-    found = difference(np.arange(count_seeds), np.arange(count_regions))
-    which_seeds = rng.integers(count_seeds, size=(draws, count_seeds))
-    which_regions = rng.integers(count_regions, size=(draws, count_regions))
-    drawn = [difference(seeds, regions) for seeds, regions in zip(which_seeds, which_regions, strict=True)]
-    low, high = interval(drawn)
-    return found, low, high
+    (found,) = difference(np.arange(count_seeds)[None], np.arange(count_regions)[None])
+    low, high = interval(
+        difference(
+            rng.integers(count_seeds, size=(draws, count_seeds)),
+            rng.integers(count_regions, size=(draws, count_regions)),
+        )
+    )
+    return float(found), low, high

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from landdamage.learning.scenes import Scene
 from landdamage.taxonomy import IGNORE
 from minegis.windows import Plan, StripBlender, pad_window
 
+DEVICE_BATCH = 16  # windows at once; on a CPU more than one gains nothing
 MOST_SAMPLES = 500  # pixels of one tile for the calibration; neighbours say the same
 
 
@@ -33,20 +36,26 @@ def predict_scene(
     panel = plan.panels[0]
     blender = None
     out = np.empty((height, width), np.uint8)
+    batch = 1 if next(model.parameters()).device.type == "cpu" else DEVICE_BATCH
     for strip, row in enumerate(plan.rows):
-        for column in panel.columns:
-            window = pad_window(image[:, row : row + tile, column : column + tile], tile)
-            logits = forward(model, torch.from_numpy(np.ascontiguousarray(window))[None])[0]
-            blender = blender or StripBlender(plan, panel, logits.shape[0])
-            blender.add(column, logits.softmax(dim=0).numpy())
-            if picker is not None:
-                picker.add(plan, row, column, logits)
+        for columns in batched(panel.columns, batch):
+            windows = [pad_window(image[:, row : row + tile, column : column + tile], tile) for column in columns]
+            for column, logits in zip(columns, forward(model, torch.from_numpy(np.stack(windows))), strict=True):
+                blender = blender or StripBlender(plan, panel, logits.shape[0])
+                blender.add(column, logits.softmax(dim=0).numpy())
+                if picker is not None:
+                    picker.add(plan, row, column, logits)
         assert blender is not None
         first, last = plan.final_rows(strip)
         out[first:last] = blender.finished(strip).argmax(axis=0)
         blender.advance(strip)
     out[~np.asarray(scene.valid)] = IGNORE
     return out
+
+
+def batched(columns: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    """Consecutive parts of at most ``size``."""
+    return (columns[k : k + size] for k in range(0, len(columns), size))
 
 
 @torch.inference_mode()

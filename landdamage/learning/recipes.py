@@ -50,7 +50,7 @@ class Recipe:
         limits: for the card.
         optional_bands: bands the network also does without.
         network: name in :data:`landdamage.networks.NETWORKS`.
-        backbone: its encoder.
+        backbone: its encoder; None is the network's own default.
         switches: of the network.
         classes: names of the classes out, background first.
         learning_rate: peak.
@@ -77,7 +77,7 @@ class Recipe:
     limits: str
     optional_bands: tuple[str, ...] = ()
     network: str = "se-cot-dl"
-    backbone: str = "mobilenetv2"
+    backbone: str | None = "mobilenetv2"
     switches: dict[str, Any] = field(default_factory=dict)
     classes: tuple[str, ...] = tuple(c.code for c in CLASSES[:NETWORK_CLASS_COUNT])
     learning_rate: float = 1e-3

@@ -238,5 +238,11 @@ def _about(scenes: Sequence[Scene], recipe: Recipe) -> dict[str, Any]:
 
 def _identity(recipe: Recipe, data: Mapping[str, Any]) -> str:
     """What a state must agree in to be gone on from: the schedule may be changed on the way, these may not."""
-    about = (recipe.network, recipe.backbone, ",".join(recipe.bands), f"{len(recipe.classes)} classes", recipe.loss)
+    about = (
+        recipe.network,
+        str(recipe.backbone),
+        ",".join(recipe.bands),
+        f"{len(recipe.classes)} classes",
+        recipe.loss,
+    )
     return f"{' '.join(about)}, seed {recipe.seed}, data {data['train']['sha256'][:12]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Literal
 
 import rasterio
 
@@ -13,12 +14,13 @@ from landdamage.learning.scenes import Scene
 GSD_M = 10.0
 
 
-def load_scenes(folder: Path) -> dict[str, list[Scene]]:
+def load_scenes(folder: Path, labels: Literal["labels7", "masks_union"] = "labels7") -> dict[str, list[Scene]]:
     """Scenes by split (``train``, ``val``), bands B, G, R.
 
     Args:
-        folder: holds ``scenes.csv`` (scene, group, split, ...), ``images/img_NNN.tif`` and their label rasters
-            ``labels7/img_NNN.tif`` (255 = unsure).
+        folder: holds ``scenes.csv`` (scene, group, split, ...), ``images/img_NNN.tif`` and their label rasters.
+        labels: ``labels7/img_NNN.tif``, seven classes outlined by eye (255 = unsure), or ``masks_union/mask_NNN.tif``,
+            where 1 is tailings and 0 everything else, other classes of ours among it.
 
     Raises:
         FileNotFoundError: the folder is not that set.
@@ -35,7 +37,7 @@ def load_scenes(folder: Path) -> dict[str, list[Scene]]:
         name = f"img_{row['scene']}.tif"
         with rasterio.open(folder / "images" / name) as image:
             pixels = image.read()
-        with rasterio.open(folder / "labels7" / name) as mask:
+        with rasterio.open(folder / labels / (name if labels == "labels7" else f"mask_{row['scene']}.tif")) as mask:
             truth = mask.read(1)
         valid = (pixels > 0).all(axis=0)
         splits[row["split"]].append(

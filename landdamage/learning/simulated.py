@@ -40,7 +40,7 @@ def load_scenes(
     """
     seeds = list(seeds)
     render = partial(render_district, cache=cache, years=tuple(years), size=size)
-    missing = [seed for seed in seeds if not (_folder(cache, seed, size) / "done.json").exists()]
+    missing = [seed for seed in seeds if not set(map(str, years)) <= _rendered(_folder(cache, seed, size))]
     if missing and processes > 1:
         with ProcessPoolExecutor(processes) as pool:
             list(tqdm(pool.map(render, missing), total=len(missing), desc="districts", disable=None))
@@ -74,6 +74,14 @@ def mark_clouds(scene: Scene) -> Scene:
     normalised = scene.stretch.network_input(np.asarray(scene.pixels))[:3]
     bright = normalised.mean(axis=0) > BRIGHT
     return replace(scene, labels=np.where(unseen & bright, np.uint8(CLOUD), scene.labels))
+
+
+def _rendered(folder: Path) -> set[str]:
+    """Years of a district that lie in the cache."""
+    try:
+        return set(json.loads((folder / "done.json").read_text("utf-8")))
+    except (OSError, ValueError):
+        return set()
 
 
 def _folder(cache: Path, seed: int, size: int) -> Path:

@@ -73,24 +73,24 @@ class Tally:
 
 
 def means(tally: Tally) -> dict[str, float | None]:
-    """The mean scores of a tally, rounded: over present foreground classes, and with background; None where undefined.
+    """The mean scores of a tally: over present foreground classes, and with background; None where undefined.
 
     ``miou_foreground``, ``mrecall_foreground``, ``mprecision_foreground``, ``mdice_foreground``, each also as
     ``..._with_background``; ``overall_accuracy``, ``kappa``, ``boundary_f1``, ``polygon_accuracy`` (over all polygons).
     """
     scores = Scores.of(tally.matrix)
     out: dict[str, float | None] = {
-        f"m{score}_{over}": _rounded(scores.mean(score, foreground=over == "foreground"))
+        f"m{score}_{over}": _defined(scores.mean(score, foreground=over == "foreground"))
         for over in ("foreground", "with_background")
         for score in SCORES
     }
     f1 = boundary_f1(tally.boundary)[1:]
     right, polygons = tally.objects[1:].sum(axis=0)
     out |= {
-        "overall_accuracy": _rounded(scores.overall_accuracy),
-        "kappa": _rounded(scores.kappa),
-        "boundary_f1": _rounded(float(np.nanmean(f1)) if np.isfinite(f1).any() else float("nan")),
-        "polygon_accuracy": _rounded(float(right / polygons) if polygons else float("nan")),
+        "overall_accuracy": _defined(scores.overall_accuracy),
+        "kappa": _defined(scores.kappa),
+        "boundary_f1": _defined(float(np.nanmean(f1)) if np.isfinite(f1).any() else float("nan")),
+        "polygon_accuracy": _defined(float(right / polygons) if polygons else float("nan")),
     }
     return out
 
@@ -116,6 +116,15 @@ def false_of_absent(tally: Tally, names: list[str]) -> dict[str, int]:
     """Pixels predicted as a class the truth lacks, by name; such classes are in no mean."""
     false = Scores.of(tally.matrix).false_of_absent
     return {name: int(false[k]) for k, name in enumerate(names) if false[k]}
+
+
+def rounded(values: dict[str, float | None]) -> dict[str, float | None]:
+    """Scores with the digits a card shows."""
+    return {name: None if value is None else round(value, DIGITS) for name, value in values.items()}
+
+
+def _defined(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def _rounded(value: float) -> float | None:

@@ -59,7 +59,7 @@ def test_tallies_add_up(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarr
 def test_regions_are_counted_apart_and_labels_of_invalid_pixels_not_at_all() -> None:
     scenes = [scene("a", "north", 0), scene("b", "north", 1), scene("c", "south", 2)]
     seen = []
-    found = judge(Colour(), scenes, 32, NAMES, each=lambda one, tally: seen.append((one.name, tally.matrix.sum())))
+    found = judge(Colour(), scenes, 32, NAMES, each=lambda one, _, tally: seen.append((one.name, tally.matrix.sum())))
     assert list(found.regions) == ["north", "south"]
     assert seen == [(name, 65 * 90) for name in "abc"]
     metrics = found.metrics()

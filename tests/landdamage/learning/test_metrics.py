@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from landdamage.learning.metrics import SCORES, Scores, bootstrap_interval, confusion_matrix, paired_difference
+from landdamage.learning.metrics import (
+    SCORES,
+    Scores,
+    bootstrap_interval,
+    confusion_matrix,
+    mean_scores,
+    paired_difference,
+)
 
 MATRICES = arrays(np.int64, (8, 8), elements=st.integers(0, 10**9)).filter(lambda m: m[1:].sum() > 0)
 
@@ -94,6 +101,13 @@ def test_means_do_not_depend_on_the_order_of_classes(matrix: np.ndarray, order: 
     new = np.array([0, *order])
     moved = Scores.of(matrix[np.ix_(new, new)])
     assert all(moved.mean(k) == pytest.approx(Scores.of(matrix).mean(k)) for k in SCORES)
+
+
+@given(st.one_of(MATRICES, SPARSE), MATRICES, st.booleans())
+def test_many_at_once_score_as_one_by_one(a: np.ndarray, b: np.ndarray, foreground: bool) -> None:
+    for score in SCORES:
+        found = mean_scores(np.stack([a, b]), score, foreground=foreground)
+        assert found == pytest.approx([Scores.of(m).mean(score, foreground=foreground) for m in (a, b)])
 
 
 @given(MATRICES, MATRICES)
