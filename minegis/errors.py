@@ -665,6 +665,34 @@ def _table() -> dict[str, Entry]:
             "请用 MINEGIS_DATA 或 --data 指定数据目录",
             "Say where it lies with MINEGIS_DATA or --data",
         ),
+        "E-TRN-10": e(
+            422,
+            "样本集 {value} 的 {set} 集没有切片",
+            "Set {set} of {value} holds no tile",
+            "请重新划分样本，或补充标注",
+            "Split the samples again, or label more",
+        ),
+        "E-TRN-11": e(
+            422,
+            "网络 {value} 无法建立：{reason}",
+            "The network {value} cannot be built: {reason}",
+            "请更换骨干网络或波段",
+            "Choose another backbone or other bands",
+        ),
+        "E-TRN-12": e(
+            422,
+            "批量 {batch} 过小，归一化层至少需要 {least}",
+            "A batch of {batch} is too small; the norms need {least}",
+            "请增大批量；显存不足时缩小瓦片",
+            "Take a larger batch, and smaller tiles if memory is short",
+        ),
+        "E-TRN-13": e(
+            422,
+            "{value} 只能与 --samples 一起使用",
+            "{value} goes with --samples only",
+            "配方已规定其内容；请去掉该选项",
+            "A recipe has its own; leave it out",
+        ),
         # Output of the command line
         "E-OUT-01": e(
             422,

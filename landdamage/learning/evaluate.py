@@ -18,12 +18,15 @@ from landdamage.learning.calibration import quality
 from landdamage.learning.judge import judge
 from landdamage.learning.metrics import SCORES, Matrix, ScoreName, bootstrap_interval
 from landdamage.learning.recipes import RECIPES, Folders
-from landdamage.learning.run import ROOT, WEIGHTS
+from landdamage.learning.run import ROOT, WEIGHTS, load_sets
+from landdamage.learning.sampled import scenes_of
 from landdamage.learning.scenes import Scene
 from landdamage.learning.tally import Tally
+from landdamage.learning.terminal import add_language, reporting
 from landdamage.learning.train import default_data
 from landdamage.networks import build
 from landdamage.taxonomy import CLASSES, DAMAGE_KINDS, damage_kind
+from minegis.errors import TrainingError
 from minegis.training import checkpoint
 from minegis.training.memory import keep_freed_memory
 
@@ -143,10 +146,12 @@ def keep(weights: Path, card: dict[str, Any], name: str, result: dict[str, Any])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command-line door; returns the exit status."""
+    """Run the command; 0 on success, 2 after a coded error."""
     parser = argparse.ArgumentParser(prog="python -m landdamage.learning.evaluate", description=__doc__)
     parser.add_argument("model", help="name of a shipped model, or the path of a .safetensors file")
     parser.add_argument("--seeds", type=int, nargs="+", default=[9000, 9001, 9002], help="districts to simulate")
+    parser.add_argument("--samples", type=Path, metavar="FOLDER", help="judge on a sample set instead")
+    parser.add_argument("--set", default="test", help="of the sample set (test)")
     parser.add_argument("--sentinel", action="store_true", help="judge on the validation scenes of tailings_s2 instead")
     parser.add_argument("--cache", type=Path, default=ROOT / "var" / "cache", help="rendered scenes")
     parser.add_argument("--data", type=Path, default=default_data(), help="folder of the public land material")
@@ -154,24 +159,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--calibrate", action="store_true", help="first fit the card's temperature on the model's validation scenes"
     )
     parser.add_argument("--into-card", metavar="NAME", help="keep the figures in the model's card as metrics NAME")
+    add_language(parser)
     options = parser.parse_args(arguments)
     keep_freed_memory()
+    with reporting(options.lang) as outcome:
+        _run(options)
+    return outcome.status
+
+
+def _run(options: argparse.Namespace) -> None:
     path = Path(options.model) if options.model.endswith(".safetensors") else WEIGHTS / options.model
     network, card = load_network(path)
     if options.calibrate:
-        recipe = next(recipe for recipe in RECIPES.values() if recipe.model == card["name"])
-        _, validation = recipe.load(Folders(options.cache, options.data))
-        card = recalibrate(path, card, network, validation)
-    if options.sentinel:
+        card = recalibrate(path, card, network, _validation(options, card))
+    if options.samples:
+        scenes = scenes_of(options.samples, options.set, card["bands"])
+    elif options.sentinel:
         scenes = sentinel.load_scenes(options.data / "tailings_s2")["val"]
     else:
         scenes = simulated.load_scenes(options.seeds, options.cache)
     result = evaluate(network, card, scenes)
     if options.into_card:
-        source = "tailings_s2 val" if options.sentinel else f"districts {', '.join(map(str, options.seeds))}"
-        keep(path, card, options.into_card, {"on": source, **result})
+        keep(path, card, options.into_card, {"on": _source(options), **result})
     sys.stdout.write(table(result) + "\n")
-    return 0
+
+
+def _validation(options: argparse.Namespace, card: dict[str, Any]) -> list[Scene]:
+    """What the model was validated on: of the sample set, else of the recipe of its name."""
+    if options.samples:
+        return scenes_of(options.samples, "val", card["bands"])
+    recipe = next((recipe for recipe in RECIPES.values() if recipe.model == card["name"]), None)
+    if recipe is None:
+        raise TrainingError("E-TRN-09", value=card["name"])
+    return load_sets(recipe, Folders(options.cache, options.data))[1]
+
+
+def _source(options: argparse.Namespace) -> str:
+    if options.samples:
+        return f"{options.set} of sample set {options.samples.name}"
+    return "tailings_s2 val" if options.sentinel else f"districts {', '.join(map(str, options.seeds))}"
 
 
 if __name__ == "__main__":

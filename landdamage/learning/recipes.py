@@ -13,6 +13,7 @@ from landdamage.learning.augment import Photometry
 from landdamage.learning.scenes import Sampling, Scene
 from landdamage.taxonomy import BY_CODE, CLASSES, NETWORK_CLASS_COUNT
 
+PEAK_RATE = 1e-3
 LoadSets = Callable[["Folders"], tuple[list[Scene], list[Scene]]]
 
 
@@ -80,7 +81,7 @@ class Recipe:
     backbone: str | None = "mobilenetv2"
     switches: dict[str, Any] = field(default_factory=dict)
     classes: tuple[str, ...] = tuple(c.code for c in CLASSES[:NETWORK_CLASS_COUNT])
-    learning_rate: float = 1e-3
+    learning_rate: float = PEAK_RATE
     loss: str = "ce-dice"
     weighted_loss: bool = False
     by_class: float | None = None

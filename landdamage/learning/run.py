@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = ROOT / "landdamage" / "weights"
 SCORE = "miou_foreground"
 VALIDATIONS = 10
+LEAST_BATCH = 2  # pooled branches are normalised over the batch alone
 
 
 @dataclass(slots=True)
@@ -75,8 +76,10 @@ class Run:
 
         Raises:
             TrainingError: E-TRN-01, E-TRN-02 out of memory; E-TRN-03, E-TRN-04 the state is damaged or another run's;
-                E-TRN-05 it diverged; E-TRN-06 the batch does not divide among the processes; E-TRN-08 an earlier run's
-                results are in the way; E-TRN-09 the recipe's data is absent.
+                E-TRN-05 it diverged; E-TRN-06, E-TRN-12 the batch does not divide or is too small; E-TRN-08 an earlier
+                run's results are in the way; E-TRN-09, E-TRN-10 the data is absent or empty; E-TRN-11 there is no such
+                network.
+            SampleSetError: the sample set is damaged.
             ModelError: the weights to start from cannot be used.
             JobCancelledError: ``should_stop`` said so; the state is saved.
         """
@@ -169,11 +172,15 @@ def make_network(recipe: Recipe, device: torch.device) -> tuple[nn.Module, dict[
     """The recipe's network with its first weights on a device, and what its encoder started from.
 
     Raises:
+        TrainingError: E-TRN-11 there is no such network (backbone, number of bands, switches).
         ModelError: the weights to start from cannot be used.
     """
     torch.manual_seed(recipe.seed)
     bands, classes = len(recipe.bands), len(recipe.classes)
-    model = build(recipe.network, recipe.backbone, bands, classes, **recipe.switches)
+    try:
+        model = build(recipe.network, recipe.backbone, bands, classes, **recipe.switches)
+    except (TypeError, ValueError) as error:
+        raise TrainingError("E-TRN-11", value=recipe.network, reason=str(error)) from error
     facts = start_encoder(model, recipe.encoder_weights, recipe.bands)
     if recipe.start_from:
         transfer(model, checkpoint.load(WEIGHTS / recipe.start_from)[0])
@@ -191,10 +198,12 @@ def make_batches(recipe: Recipe, train: Sequence[Scene], ranks: Ranks) -> BatchA
     """This process's share of the recipe's batches.
 
     Raises:
-        TrainingError: E-TRN-06 a batch does not divide among the processes.
+        TrainingError: E-TRN-06 a batch does not divide among the processes; E-TRN-12 it is a single tile.
     """
     for stage in recipe.stages:
         ranks.share(stage.batch)
+        if stage.batch < LEAST_BATCH:
+            raise TrainingError("E-TRN-12", batch=stage.batch, least=LEAST_BATCH)
     if recipe.by_class is None:
         source = TileSource(train, recipe.sampling)
 

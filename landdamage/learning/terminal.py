@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from landdamage.interpretation.cli import FAILED, default_language
-from minegis.errors import Language, MineGISError, hint, message
+from minegis.errors import Language, MineGISError
+from minegis.terminal import default_language, finding_line
 
-_ERROR = {"zh": "错误", "en": "error"}
+FAILED = 2  # exit status of a coded error
 
 
 @dataclass(slots=True)
@@ -36,7 +36,4 @@ def reporting(language: Language) -> Iterator[Outcome]:
     except MineGISError as error:
         outcome.status = FAILED
         if os.environ.get("RANK", "0") == "0" or error.code in ("E-TRN-01", "E-TRN-02"):  # memory is each device's own
-            text = message(error.code, language, **error.values)
-            remedy = hint(error.code, language, **error.values)
-            line = f"{_ERROR[language]} {error.code}: {text}" + (f" ({remedy})" if remedy else "")
-            sys.stderr.write(f"{line}\n")
+            sys.stderr.write(f"{finding_line(error.finding(), language)}\n")

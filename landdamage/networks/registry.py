@@ -28,6 +28,11 @@ NETWORKS: MappingProxyType[str, Callable[..., nn.Module]] = MappingProxyType(
 )
 
 
+def default_backbone(name: str) -> str:
+    """The encoder a network gets when none is named: ``none`` where it has its own."""
+    return "none" if name == "unet-64" else "mobilenetv2"
+
+
 def build(name: str, backbone: str | None = None, in_channels: int = 4, classes: int = 8, **switches: Any) -> nn.Module:
     """A network with random weights, mapping (N,in_channels,H,W) float to logits (N,classes,H,W).
 
@@ -45,6 +50,4 @@ def build(name: str, backbone: str | None = None, in_channels: int = 4, classes:
     """
     if name not in NETWORKS:
         raise ValueError(f"network {name!r} is not one of {sorted(NETWORKS)}")
-    if backbone is None:
-        backbone = "none" if name == "unet-64" else "mobilenetv2"
-    return NETWORKS[name](backbone, in_channels, classes, **switches)
+    return NETWORKS[name](backbone or default_backbone(name), in_channels, classes, **switches)
