@@ -155,8 +155,9 @@ def test_tailings_ponds_are_reviewed_by_keyboard(
 ) -> None:
     page = open_page(web_server().url, language="en-GB")
     sign_in(page, books.reviewer)
-    add_patches(books)  # now: the overview would ask for tiles of a run that has no raster
     page.goto(f"/editions/{books.draft.pk}/decisions/")
+    add_patches(books)  # only now: the overview would ask for tiles of a run that has no raster
+    page.reload()
     follow(page.locator(".review-parts >> text=Tailings ponds"))
     expect(page.locator("#blocking")).to_have_text("2 block freezing")
     doubtful = page.locator(f"#patch [data-patch='{books.ponds[1].pk}']")
@@ -164,12 +165,14 @@ def test_tailings_ponds_are_reviewed_by_keyboard(
     page.keyboard.press("c")
     expect(page.locator("#blocking")).to_have_text("1 block freezing")
     expect(page.locator(f"#patch [data-patch='{books.ponds[0].pk}']")).to_be_visible()
+    page.wait_for_load_state("networkidle")  # loads that are under way would replace what the key asks for
     page.keyboard.press("r")
     page.check("#dialog input[value=natural]")
     page.fill("#dialog #reason", "A reservoir")
     page.click("#dialog button[type=submit]")
     expect(page.locator("#queue .empty-state")).to_contain_text("Every tailings pond is reviewed")
     expect(page.locator("#unread")).to_be_visible()
+    page.wait_for_load_state("networkidle")
     page.keyboard.press("Control+z")
     expect(page.locator("#queue li.selected")).to_have_attribute("data-patch", str(books.ponds[0].pk))
     assert list(tailings_open(books.draft)) == [books.ponds[0]]
