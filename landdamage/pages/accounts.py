@@ -7,16 +7,18 @@ from typing import Any
 
 from django.core.cache import cache
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseClientRedirect
 
 from landdamage.models import Edition, InterpretationRun
+from landdamage.pages.edition_actions import made, next_version, unfinished
 from landdamage.pages.ledger import Headline, headline
 from landdamage.selectors.editions import edition_regions, edition_sums, editions_visible
 from landdamage.services import editions
-from minegis.access.permissions import Action, allowed, readers
+from minegis.access.permissions import Action, allowed, readers, require
 from minegis.access.querysets import region_prefix
 from minegis.access.requests import PageRequest
 from minegis.errors import MineGISError
@@ -119,17 +121,36 @@ def accounts(request: PageRequest) -> HttpResponse:
     return render(request, "landdamage/books/accounts.html", context)
 
 
+def _asked(request: PageRequest, params: Any) -> tuple[Region, int]:
+    region = get_object_or_404(
+        Region.objects.visible_to(request.user).filter(valid_to__isnull=True), code=params.get("region", "")
+    )
+    year = params.get("year", "")
+    if not year.isdecimal() or len(year) != 4:
+        raise MineGISError("E-API-01")
+    return region, int(year)
+
+
+@require_GET
+def ask(request: PageRequest) -> HttpResponse:
+    """The dialog that says which version of ``?year= &region=`` will be made, and asks for its note if it needs one."""
+    region, year = _asked(request, request.GET)
+    require(request.user, Action.BUILD_EDITION, region)
+    context = {
+        "region": region,
+        "year": year,
+        "facts": next_version(region, year),
+        "open": unfinished(region, year),
+        "needs_note": editions.needs_change_note(region, year),
+    }
+    return render(request, "landdamage/books/_make.html", context)
+
+
 @require_POST
 def make(request: PageRequest) -> HttpResponse:
     """Open the next version of a year's books and compute it."""
-    region = get_object_or_404(
-        Region.objects.visible_to(request.user).filter(valid_to__isnull=True), code=request.POST.get("region", "")
-    )
-    asked = request.POST.get("year", "")
-    if not asked.isdecimal() or len(asked) != 4:
-        raise MineGISError("E-API-01")
-    note = request.POST.get("change_note", "")
-    with transaction.atomic():
-        draft = editions.edition_draft(region=region, year=int(asked), user=request.user, change_note=note)
-        editions.edition_compute(edition=draft, user=request.user, lock=draft.lock)
+    region, year = _asked(request, request.POST)
+    draft = made(region, year, request.user, request.POST.get("change_note", ""))
+    if request.htmx:
+        return HttpResponseClientRedirect(reverse("edition", args=[draft.pk]))
     return redirect("edition", edition_id=draft.pk)

@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db import transaction
+from django.db.models import Max
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -23,9 +25,11 @@ from landdamage.pages.ledger import headline
 from landdamage.selectors.editions import edition_sums
 from landdamage.selectors.reviews import places, reviews_since, tailings_open, waters_open
 from landdamage.services import editions
+from minegis.access.models import User
 from minegis.access.permissions import Action, allowed
 from minegis.access.requests import PageRequest
 from minegis.errors import MineGISError
+from minegis.registry.models import Region
 from minegis.templatetags.ui import change, hm2
 
 State = Edition.State
@@ -55,6 +59,11 @@ DEEDS = {
             "withdraw", gettext_lazy("Withdraw"), "circle-x", Action.PUBLISH_EDITION,
             (State.PUBLISHED, State.SUPERSEDED), gettext_lazy("Reason of the withdrawal"), "danger",
         ),
+        Deed(
+            "revise", gettext_lazy("New version"), "circle-plus", Action.BUILD_EDITION,
+            (State.PUBLISHED, State.SUPERSEDED, State.WITHDRAWN),
+            gettext_lazy("Change note: what is different, and why"),
+        ),
         Deed("discard", gettext_lazy("Delete draft"), "trash", Action.BUILD_EDITION, (State.DRAFT,), "", "danger"),
     )
 }  # fmt: skip
@@ -70,7 +79,13 @@ def actions(request: PageRequest, edition: Edition) -> list[Deed]:
         and allowed(request.user, deed.right, edition.region)
         and not computing
         and not (deed.name == "freeze" and edition.computed_at is None)
+        and not (deed.name == "revise" and unfinished(edition.region, edition.year))
     ]
+
+
+def unfinished(region: Region, year: int) -> Edition | None:
+    """The version of a year that is being worked on."""
+    return Edition.objects.filter(region=region, year=year, state__in=(State.DRAFT, State.FROZEN)).first()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +133,7 @@ def explanation(edition: Edition, name: str) -> str:
         "unfreeze": _("Unlocks the numbers; the hash is dropped."),
         "publish": _("The figures become official. They can never be changed, only replaced by a new version."),
         "withdraw": _("The edition is marked as withdrawn with your reason. Its cells and its hash stay."),
+        "revise": _("Opens and computes the next version; this one stays as it is. The new report prints the note."),
         "discard": _("Deletes the draft with its cells and its decisions. This cannot be undone."),
     }[name]  # fmt: skip
 
@@ -150,9 +166,26 @@ def facts(edition: Edition, name: str) -> list[Fact]:
         found.append(Fact(_("Book below"), f"{edition.based_on.year} v{edition.based_on.version}"))
     if name == "publish":
         found += _replaced(edition)
+        if edition.change_note:
+            found.append(Fact(_("Change note"), edition.change_note))
+    if name == "revise":
+        found += next_version(edition.region, edition.year)
     if name in ("withdraw", "unfreeze"):
         found.append(Fact(_("Editions that stand on it"), str(edition.followers.count())))
     return found
+
+
+def next_version(region: Region, year: int) -> list[Fact]:
+    """What the next version of a year will be called, stand on and replace."""
+    versions = Edition.objects.filter(region=region, year=year)
+    latest = versions.aggregate(latest=Max("version"))["latest"] or 0
+    below = editions.books_below(region, year).first()
+    replaced = versions.filter(state=State.PUBLISHED).first()
+    return [
+        Fact(_("Makes"), f"{year} v{latest + 1}"),
+        Fact(_("Stands on"), f"{below.year} v{below.version}" if below else _("nothing: the first book")),
+        Fact(_("Replaces when published"), f"{year} v{replaced.version}" if replaced else "—"),
+    ]
 
 
 def _unreviewed(edition: Edition) -> list[Fact]:
@@ -206,10 +239,17 @@ def do(request: PageRequest, edition_id: UUID, name: str) -> HttpResponse:
         "withdraw": lambda: editions.edition_withdraw(
             edition=edition, user=request.user, lock=lock, reason=request.POST.get("reason", "")
         ),
+        "revise": lambda: made(edition.region, edition.year, request.user, request.POST.get("reason", "")),
         "discard": lambda: editions.edition_discard(edition=edition, user=request.user, lock=lock),
     }
-    deeds[name]()
+    result = deeds[name]()
     messages.success(request, _("%(deed)s: done") % {"deed": deed.label})
-    return HttpResponseClientRedirect(
-        reverse("accounts") if name == "discard" else reverse("edition", args=[edition.pk])
-    )
+    shown = result if name == "revise" else edition
+    return HttpResponseClientRedirect(reverse("accounts") if name == "discard" else reverse("edition", args=[shown.pk]))
+
+
+def made(region: Region, year: int, user: User, change_note: str) -> Edition:
+    """The next version of a year, its account queued; what ``edition_draft`` refuses is refused."""
+    with transaction.atomic():
+        draft = editions.edition_draft(region=region, year=year, user=user, change_note=change_note)
+        return editions.edition_compute(edition=draft, user=user, lock=draft.lock)

@@ -28,6 +28,7 @@ urlpatterns = [
     path("scenes/<uuid:scene_id>/start/", scene.start, name="scene-start"),
     path("scenes/<uuid:scene_id>/registration/", scene.registration, name="scene-registration"),
     path("accounts/", accounts.accounts, name="accounts"),
+    path("accounts/ask/", accounts.ask, name="accounts-ask"),
     path("accounts/make/", accounts.make, name="accounts-make"),
     path("editions/<uuid:edition_id>/", edition.edition, name="edition"),
     path("editions/<uuid:edition_id>/progress/", edition.progress, name="edition-progress"),

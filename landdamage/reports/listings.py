@@ -149,7 +149,7 @@ def quality(data: EditionData, rows: pd.DataFrame, language: Language) -> Table:
     add(group, ("基于", "Based on"), based, outdated, "based_on")
     add(group, ("内容哈希", "Content hash"), edition.content_sha256 or NOTHING, "", "content_sha256")
     add(group, ("软件版本", "Software"), edition.code_version or NOTHING, "", "code_version")
-    add(group, ("修订说明", "Change note"), edition.change_note or NOTHING, "", "change_note")
+    add(group, ("变更说明", "Change note"), edition.change_note or NOTHING, "", "change_note")
     columns = (
         Column("group", "类别", "Group"),
         Column("item", "指标", "Item"),

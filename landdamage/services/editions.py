@@ -60,7 +60,7 @@ def edition_draft(
         user: an analyst of the region; None is the platform itself, at its command line.
         based_on: the book it opens with; None takes the published edition of the latest earlier year, else its frozen
             one; a region without any begins with its first book.
-        change_note: why there is another version; needed once the year has been published.
+        change_note: why there is another version; needed once the year has been published, withdrawn or not.
         params: thresholds other than the defaults (fields of ``accounting.rules.Rules``).
 
     Raises:
@@ -76,7 +76,7 @@ def edition_draft(
     unfinished = same_year.filter(state__in=[State.DRAFT, State.FROZEN]).first()
     if unfinished is not None:
         raise MineGISError("E-EDI-02", year=year, version=f"v{unfinished.version}", state=unfinished.state)
-    if same_year.filter(state__in=Edition.PUBLIC).exists() and not change_note.strip():
+    if needs_change_note(region, year) and not change_note.strip():
         raise MineGISError("E-EDI-11")
     if based_on is None:
         based_on = books_below(region, year).first()
@@ -89,10 +89,16 @@ def edition_draft(
         version=(same_year.aggregate(latest=Max("version"))["latest"] or 0) + 1,
         based_on=based_on,
         area=area or MonitoredArea.objects.create(region=region, version=1, created_by=user),
-        change_note=change_note,
+        change_note=change_note.strip(),
         params={"given": params or {}},
         created_by=user,
     )
+
+
+def needs_change_note(region: Region, year: int) -> bool:
+    """Whether the next version of a year must say what it changes: some version has been published before."""
+    published = (*Edition.PUBLIC, State.WITHDRAWN)
+    return Edition.objects.filter(region=region, year=year, state__in=published).exists()
 
 
 def _refuse_second_book(region: Region) -> None:
@@ -285,10 +291,10 @@ def edition_publish(*, edition: Edition, user: User, lock: int, sign_bias: bool 
     older = Edition.objects.select_for_update(of=("self",)).filter(
         region=row.region, year=row.year, state=State.PUBLISHED
     )
+    if needs_change_note(row.region, row.year) and not row.change_note.strip():
+        raise MineGISError("E-EDI-11")
     replaced = older.first()
     if replaced is not None:
-        if not row.change_note.strip():
-            raise MineGISError("E-EDI-11")
         replaced.state = State.SUPERSEDED
         _saved(replaced)
         row.supersedes = replaced

@@ -142,6 +142,34 @@ def test_making_the_books_queues_their_account(
     assert "E-API-03" in _text(refused, 403)
 
 
+def test_another_version_of_a_published_year_asks_for_its_change_note(make_books: Any, client_for: Any) -> None:
+    books = make_books(decided=True)
+    analyst, manager = client_for(books.analyst), client_for(books.manager)
+    draft = editions.edition_freeze(edition=books.draft, user=books.analyst, lock=books.draft.lock)
+    where = {"year": "2023", "region": draft.region.code}
+    assert "Version 1 of this year is open" in _text(analyst.get("/accounts/ask/", where, headers=FRAGMENT))
+    draft = editions.edition_publish(edition=draft, user=books.manager, lock=draft.lock)
+    dialog = _text(analyst.get("/accounts/ask/", where, headers=FRAGMENT))
+    assert "2023 v2" in dialog
+    assert 'name="change_note"' in dialog
+    assert 'name="change_note"' not in _text(analyst.get("/accounts/ask/", where | {"year": "2024"}, headers=FRAGMENT))
+    assert manager.get("/accounts/ask/", where).status_code == 403
+    assert json.loads(_text(analyst.post("/accounts/make/", where, headers=FRAGMENT), 422))["code"] == "E-EDI-11"
+
+    ask, do = (reverse(name, args=[draft.pk, "revise"]) for name in ("edition-ask", "edition-do"))
+    assert "2023 v2" in _text(analyst.get(ask, headers=FRAGMENT))
+    assert manager.get(ask, headers=FRAGMENT).status_code == 409
+    refused = analyst.post(do, {"lock": draft.lock, "reason": " "}, headers=FRAGMENT)
+    assert json.loads(_text(refused, 422))["code"] == "E-EDI-11"
+    made = analyst.post(do, {"lock": draft.lock, "reason": "two pits were outlined wrong"}, headers=FRAGMENT)
+    second = Edition.objects.get(year=2023, version=2)
+    assert made["HX-Redirect"] == reverse("edition", args=[second.pk])
+    assert "two pits were outlined wrong" in _text(analyst.get(made["HX-Redirect"], headers=EN))
+    assert analyst.get(ask, headers=FRAGMENT).status_code == 409  # one version at a time
+    Edition.objects.filter(pk=second.pk).update(job=None, computed_at=draft.computed_at, results=draft.results)
+    assert "two pits were outlined wrong" in _text(analyst.get(made["HX-Redirect"], headers=EN))
+
+
 # -- numbers -----------------------------------------------------------------------------------------------------------
 
 

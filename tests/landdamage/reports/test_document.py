@@ -99,6 +99,7 @@ def test_a_draft_an_outdated_base_and_poor_coverage_are_said():
     assert any("尚未发布" in text for text in warnings)
     assert any("已被替代" in text for text in warnings)
     assert made.sections[-1].number == "E"
+    assert [block.text for block in made.sections[-1].blocks] == ["更正 2 个图斑"]
 
 
 def test_no_new_damage_has_no_shares_and_no_rate():

@@ -64,6 +64,19 @@ def test_a_book_prefers_the_published_version_below(books: SimpleNamespace) -> N
     assert edition_draft(region=edition.region, year=2024, user=books.analyst).based_on == edition
 
 
+def test_a_version_after_a_published_one_says_what_it_changes(books: SimpleNamespace) -> None:
+    edition = frozen(books)
+    edition = edition_publish(edition=edition, user=books.manager, lock=edition.lock)
+    for state in ("published", "withdrawn"):
+        with pytest.raises(MineGISError, match="E-EDI-11"):
+            edition_draft(region=edition.region, year=2023, user=books.analyst, change_note=" ")
+        if state == "published":
+            edition_withdraw(edition=edition, user=books.manager, lock=edition.lock, reason="配准错误")
+    following = edition_draft(region=edition.region, year=2023, user=books.analyst, change_note=" 重新配准 ")
+    assert (following.version, following.change_note) == (2, "重新配准")
+    assert not edition_draft(region=edition.region, year=2024, user=books.analyst, change_note="").change_note
+
+
 def test_followers_of_a_withdrawn_edition_are_outdated(books: SimpleNamespace) -> None:
     with pytest.raises(MineGISError, match="E-EDI-21"):
         edition_withdraw(edition=books.published, user=books.manager, lock=1, reason=" ")
