@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from landdamage.learning.augment import Image, Labels
 from landdamage.learning.order import CLASS_SHARE, MOST_REPEATS, BalancedOrder
-from landdamage.learning.scenes import Place, Sampling, Scene, TileSource, stacked
+from landdamage.learning.scenes import Place, Sampling, Scene, TileSource
 
 CELL = 256  # pixels; larger scenes are cut into cells of about a tile
 
@@ -26,6 +27,7 @@ class EpochSource(TileSource):
         share: of each batch drawn by class.
         most_repeats: of one unit in one epoch.
         cell: side of the cells.
+        threads: that draw the tiles of a batch.
 
     Raises:
         ValueError: no scenes, or none with an observed pixel.
@@ -40,8 +42,9 @@ class EpochSource(TileSource):
         share: float = CLASS_SHARE,
         most_repeats: int = MOST_REPEATS,
         cell: int = CELL,
+        threads: int = 1,
     ) -> None:
-        super().__init__(scenes, sampling)
+        super().__init__(scenes, sampling, threads)
         self.seed, self.cell = seed, cell
         self._of_class: dict[tuple[int, int, int], dict[int, NDArray[np.int32]]] = {}
         for class_id, places in self._places.items():
@@ -63,11 +66,12 @@ class EpochSource(TileSource):
             items: numbers of the tiles wanted; None wants all.
         """
         drawn = self.order.batch(step, size)
-        tiles = []
-        for k in range(size) if items is None else items:
+
+        def draw(k: int) -> tuple[Image, Labels]:
             rng = np.random.default_rng((self.seed, step, k))
-            tiles.append(self.draw(rng, side, self._place(rng, *drawn[k])))
-        return stacked(tiles)
+            return self.draw(rng, side, self._place(rng, *drawn[k]))
+
+        return self._stacked(draw, size, items)
 
     def _place(self, rng: np.random.Generator, unit: int, class_id: int | None) -> Place:
         index, down, across = self.units[unit]

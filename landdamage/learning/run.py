@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from landdamage.learning.recipes import Folders, Recipe
 from landdamage.learning.scenes import Scene, TileSource, count_pixels, fingerprint
 from landdamage.networks import build
 from landdamage.networks.pspnet import AuxiliaryLoss
-from minegis.errors import TrainingError
+from minegis.errors import JobCancelledError, TrainingError
 from minegis.training import checkpoint, state
 from minegis.training.journal import EVENTS, LOG
 from minegis.training.ranks import Ranks
@@ -30,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = ROOT / "landdamage" / "weights"
 SCORE = "miou_foreground"
 VALIDATIONS = 10
+MOST_THREADS = 8  # that draw tiles
 LEAST_BATCH = 2  # pooled branches are normalised over the batch alone
 
 
@@ -47,7 +49,7 @@ class Run:
         anew: throw away what an earlier run of the same name has left.
         ranks: this process among those that train together.
         watch: told the progress after every step; what it raises ends the run.
-        should_stop: asked after every step; True ends the run with its state saved.
+        should_stop: asked after every step and every scene validated on; True ends the run with its state saved.
     """
 
     recipe: Recipe
@@ -103,8 +105,12 @@ class Run:
         )
         published: dict[str, Any] = {}
 
+        def stop_between_scenes(*_: object) -> None:
+            if self.should_stop():
+                raise JobCancelledError
+
         def report(step: int, averaged: nn.Module) -> dict[str, Any]:
-            found = judge(averaged, validation, recipe.tile, recipe.classes, sampled=True)
+            found = judge(averaged, validation, recipe.tile, recipe.classes, sampled=True, each=stop_between_scenes)
             published.update(calibration=found.calibration(), metrics=found.metrics())
             return published["metrics"] | {"ece": published["calibration"]["after"]["ece"]}
 
@@ -204,15 +210,19 @@ def make_batches(recipe: Recipe, train: Sequence[Scene], ranks: Ranks) -> BatchA
         ranks.share(stage.batch)
         if stage.batch < LEAST_BATCH:
             raise TrainingError("E-TRN-12", batch=stage.batch, least=LEAST_BATCH)
+    # A CPU that trains has no core to spare; a GPU would wait for one thread.
+    threads = 1 if ranks.device.type == "cpu" else min(MOST_THREADS, (os.cpu_count() or 1) // ranks.count)
     if recipe.by_class is None:
-        source = TileSource(train, recipe.sampling)
+        source = TileSource(train, recipe.sampling, threads)
 
         def batch_at(step: int, progress: float) -> tuple[Tensor, Tensor]:
             stage = recipe.stage(progress)
             return source.batch((recipe.seed, step), stage.batch, stage.tile, ranks.share(stage.batch))
 
         return batch_at
-    epochs = EpochSource(train, recipe.sampling, recipe.seed, share=recipe.by_class, cell=recipe.stages[0].tile)
+    epochs = EpochSource(
+        train, recipe.sampling, recipe.seed, share=recipe.by_class, cell=recipe.stages[0].tile, threads=threads
+    )
 
     def next_of_epoch(step: int, progress: float) -> tuple[Tensor, Tensor]:
         stage = recipe.stage(progress)

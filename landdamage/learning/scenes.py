@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -132,19 +133,23 @@ class Sampling:
     copy_paste: CopyPaste | None = None
 
 
-def stacked(tiles: Sequence[tuple[Image, Labels]]) -> tuple[Tensor, Tensor]:
-    """Tiles as a batch: (N,C,side,side) float32 and (N,side,side) int64."""
-    images, labels = zip(*tiles, strict=True)
-    return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(labels)).long()
-
-
 class TileSource:
-    """Draws augmented training tiles; a batch depends on nothing but its seed."""
+    """Draws augmented training tiles; a batch depends on nothing but its seed.
 
-    def __init__(self, scenes: Sequence[Scene], sampling: Sampling) -> None:
+    Args:
+        scenes: to draw from.
+        sampling: where, at what resolution, and how augmented.
+        threads: that draw the tiles of a batch; more than one where a fast device would wait for them.
+
+    Raises:
+        ValueError: no scenes, or the class whose rims are wanted has none.
+    """
+
+    def __init__(self, scenes: Sequence[Scene], sampling: Sampling, threads: int = 1) -> None:
         if not scenes:
             raise ValueError("no scenes to draw from")
         self.scenes, self.sampling = scenes, sampling
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
         self._places: dict[int, Places] = {}
         self._rims: Places = []
         for index, scene in enumerate(scenes):
@@ -220,8 +225,15 @@ class TileSource:
             side: of the tiles.
             items: numbers of the tiles wanted; None wants all.
         """
+        return self._stacked(lambda k: self.draw(np.random.default_rng((*seed, k)), side), size, items)
+
+    def _stacked(
+        self, draw: Callable[[int], tuple[Image, Labels]], size: int, items: Sequence[int] | None
+    ) -> tuple[Tensor, Tensor]:
+        """Draw the tiles of a batch by their numbers, in as many threads as there are."""
         numbers = range(size) if items is None else items
-        return stacked([self.draw(np.random.default_rng((*seed, k)), side) for k in numbers])
+        images, labels = zip(*(self._pool.map if self._pool else map)(draw, numbers), strict=True)
+        return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(labels)).long()
 
     def _centre(self, rng: np.random.Generator) -> Place:
         if self.sampling.rim_share and rng.random() < self.sampling.rim_share:

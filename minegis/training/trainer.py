@@ -125,7 +125,8 @@ class Trainer:
             thread.
         plan: length and rates.
         folder: ``state.pt`` (resume), ``log.jsonl`` (losses, reports) and ``tensorboard/`` are written here.
-        report: (step, averaged network in eval mode) -> figures for the log; called in the first process.
+        report: (step, averaged network in eval mode) -> figures for the log; called in the first process. The state is
+            saved before: what it raises (a cancelled job, say) ends the run, and a resumed one makes the report first.
         identity: what the run is (network, data, seed); a state of another identity is not resumed.
         ranks: this process among those that train together.
         watch: told the progress after every step, in the first process; what it raises ends the run.
@@ -168,6 +169,7 @@ class Trainer:
         self.elapsed = 0.0
         self.best: Best | None = None
         self.worse = 0  # reports since the best one
+        self.pending = False  # a report is due at this step and not made yet
         self.rewinds = 0  # since the run last got further than ever
         self.furthest = 0
         self._parallel: nn.Module = model
@@ -207,9 +209,11 @@ class Trainer:
                 self._journal.close()
 
     def _train(self, loader: ThreadPoolExecutor, bar: Any) -> None:
+        if self.pending:  # stopped in the middle of it
+            self._judge()
+        self.save_state()
         if self.progress >= 1 or self.exhausted:
             return
-        self.save_state()
         saved = reported = time.monotonic()
         ahead = loader.submit(self.batch_at, self.step, self.progress)
         self._join(ahead.result()[0].shape[0])
@@ -234,6 +238,8 @@ class Trainer:
                 self.save_state()
                 raise JobCancelledError
             if self._report_is_due(reported):
+                self.pending = True
+                self.save_state()
                 self._judge()
                 reported = saved = time.monotonic()
                 self.save_state()
@@ -284,6 +290,7 @@ class Trainer:
                 rose = self.best is None or score > self.best.score
                 if rose and self.on_best:
                     self.on_best(self.ema, figures)
+        self.pending = False
         if not self.plan.score:
             return
         score = self.ranks.from_main(score)
@@ -369,6 +376,7 @@ class Trainer:
                 "step": self.step,
                 "elapsed": self.elapsed,
                 "worse": self.worse,
+                "pending": self.pending,
                 "best": self.best and {"step": self.best.step, "score": self.best.score, "weights": self.best.weights},
             },
         )
@@ -386,7 +394,8 @@ class Trainer:
             self.model.load_state_dict(state["model"])
             self.ema.load_state_dict(state["ema"])
             self.optimiser.load_state_dict(state["optimiser"])
-            self.step, self.elapsed, self.worse = state["step"], state["elapsed"], state["worse"]
+            self.step, self.elapsed = state["step"], state["elapsed"]
+            self.worse, self.pending = state["worse"], state["pending"]
             best = state["best"]
             self.best = best and Best(best["step"], best["score"], {k: v.cpu() for k, v in best["weights"].items()})
         except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -29,7 +29,7 @@ from landdamage.networks import NETWORKS
 from minegis.training.ranks import Ranks, find_device
 
 COMPARED = ("dl", "cot-dl", "se-dl", "se-cot-dl", "fcn", "unet", "pspnet")
-FULL, QUICK = Budget(steps=1000, tile=256, batch=8), Budget(steps=40, tile=128, batch=4)
+FULL, QUICK = Budget(steps=1000, tile=256, batch=8), Budget(steps=100, tile=128, batch=8)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -51,6 +51,8 @@ def test_shares_of_processes_make_up_the_batch() -> None:
         assert torch.equal(own_images, images[rank::2])
         assert torch.equal(own_labels, labels[rank::2])
     assert not torch.equal(source.batch_at(6, 4, 32)[0], images)
+    threaded = EpochSource([scene()], SAMPLING, 3, cell=64, threads=3)
+    assert torch.equal(threaded.batch_at(5, 4, 32)[0], images)
 
 
 def test_unlabelled_ground_alone_is_refused() -> None:

@@ -174,6 +174,32 @@ def test_stop_takes_effect_within_one_step_and_loses_nothing(tmp_path: Path) -> 
     assert same(whole.ema, second.ema)
 
 
+def test_a_run_stopped_while_it_is_judged_is_judged_when_it_goes_on(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def report(step: int, network: nn.Module) -> dict[str, float]:
+        calls.append(step)
+        if calls == [4, 8]:
+            raise JobCancelledError
+        return {"score": float(step == 8)}
+
+    whole = trainer(
+        tmp_path / "whole", report=lambda step, _: {"score": float(step == 8)}, report_every=4, score="score"
+    )
+    whole.run()
+    first = trainer(tmp_path / "parts", report=report, report_every=4, score="score")
+    with pytest.raises(JobCancelledError):
+        first.run()
+    second = trainer(tmp_path / "parts", report=report, report_every=4, score="score")
+    assert second.resume()
+    second.run()
+    assert calls == [4, 8, 8, 12]
+    assert whole.best is not None
+    assert second.best is not None
+    assert (second.best.step, second.best.score) == (whole.best.step, whole.best.score) == (8, 1.0)
+    assert same(whole.model, second.model)
+
+
 def test_watcher_sees_the_time_left(tmp_path: Path) -> None:
     seen: list[Progress] = []
     trainer(tmp_path, watch=seen.append).run()
