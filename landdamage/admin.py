@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from landdamage.models import Hydrography, InterpretationRun, Scene, TerritoryOverride
+from landdamage.models import Hydrography, InterpretationRun, SampleSet, Scene, TerritoryOverride
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
@@ -60,3 +60,12 @@ class TerritoryOverrideAdmin(ReadOnlyAdmin):
     list_filter = ("mine__region",)
     search_fields = ("mine__code", "mine__name_zh", "reason")
     exclude = ("geom",)
+
+
+@admin.register(SampleSet)
+class SampleSetAdmin(ReadOnlyAdmin):
+    """Sample sets."""
+
+    list_display = ("name", "version", "region", "kind", "state", "tiles", "leaky", "created_by", "created_at")
+    list_filter = ("state", "kind", "region")
+    search_fields = ("name", "sha256")

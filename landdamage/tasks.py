@@ -35,6 +35,13 @@ def deliver(context: JobContext) -> None:
     deliver_run(context)
 
 
+def sample_set(context: JobContext) -> None:
+    """Cut and split a sample set (queue ``cpu``)."""
+    from landdamage.services.sample_sets import sample_set_build
+
+    sample_set_build(context)
+
+
 @shared_task
 def account_units(job_id: str, count: int) -> None:
     """Help an account that is under way: any number of workers may, none must."""

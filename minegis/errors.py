@@ -1026,6 +1026,13 @@ def _table() -> dict[str, Entry]:
             "可减小集合间距，或增加其他区域的标注",
             "Ask for less distance between the sets, or label more regions",
         ),
+        "E-SET-29": e(
+            409,
+            "样本集当前状态为“{value}”，尚不能使用",
+            "The sample set is {value}; it cannot be used yet",
+            "请等待生成完毕，或查看任务状态",
+            "Wait until it is built, or look at its job",
+        ),
         # Accounting
         "E-ACC-01": e(
             500,

@@ -196,6 +196,12 @@ JOB_KINDS = {
     },
     "account": {"handler": "landdamage.tasks.account", "queue": "cpu"},
     "deliver": {"handler": "landdamage.tasks.deliver", "queue": "cpu"},
+    "sample_set": {
+        "handler": "landdamage.tasks.sample_set",
+        "queue": "cpu",
+        "on_end": "landdamage.services.sample_sets.sample_set_job_ended",
+        "on_retry": "landdamage.services.sample_sets.sample_set_job_retried",
+    },
 }
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)
 JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", default=3)
@@ -304,6 +310,8 @@ SPECTACULAR_SETTINGS = {
         "BookStateEnum": "landdamage.models.books.STATE_CODES",
         "ChangeKindEnum": "landdamage.models.ChangePiece.Kind",
         "DeliveryKindEnum": "landdamage.models.Delivery.Kind",
+        "SampleSetStateEnum": "landdamage.models.SampleSet.State",
+        "SampleSetKindEnum": "landdamage.models.SampleSet.Kind",
     },
 }
 

@@ -18,6 +18,7 @@ pytest_plugins = [
     "tests.fixtures.class_scenes",
     "tests.fixtures.models",
     "tests.fixtures.labelled",
+    "tests.fixtures.sample_scenes",
     "tests.fixtures.books",
     "tests.fixtures.simulated_books",
     "tests.fixtures.accounted",

@@ -10,6 +10,7 @@ from landdamage.api.editions import EditionViewSet, MonitoredAreaViewSet
 from landdamage.api.ground import HydrographyViewSet, OverrideViewSet
 from landdamage.api.openings import OpeningsView
 from landdamage.api.runs import PatchViewSet, RunViewSet, run_tile
+from landdamage.api.sample_sets import SampleSetViewSet
 from landdamage.api.samples import PointViewSet, SampleViewSet
 from landdamage.api.scenes import SceneViewSet, scene_tile
 from landdamage.api.tables import TablesView
@@ -27,6 +28,7 @@ router.register("control-polygons", ControlViewSet)
 router.register("hydrography", HydrographyViewSet)
 router.register("territory-overrides", OverrideViewSet)
 router.register("samples", SampleViewSet)
+router.register("sample-sets", SampleSetViewSet)
 router.register("check-points", PointViewSet)
 router.register("deliveries", DeliveryViewSet)
 

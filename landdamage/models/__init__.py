@@ -17,6 +17,7 @@ from landdamage.models.books import (
 )
 from landdamage.models.ground import Hydrography, TerritoryOverride
 from landdamage.models.interpretation import InterpretationRun, Patch, PatchReview
+from landdamage.models.samples import SampleSet
 from landdamage.models.scene import RegistrationCheck, Scene
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "PieceAuthor",
     "RegistrationCheck",
     "Restoration",
+    "SampleSet",
     "Scene",
     "Subsidence",
     "TerritoryOverride",

@@ -1,10 +1,17 @@
 """Where the write-once files lie."""
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 
 from landdamage.imagery.storage import Storage
+from minegis.errors import MineGISError
+
+MAX_VECTOR_BYTES = 512 << 20  # a prefecture's patches are some 100 MB
 
 
 def files() -> Storage:
@@ -15,3 +22,22 @@ def files() -> Storage:
 def file_path(sha256: str) -> Path:
     """Where a stored file lies."""
     return files().path(sha256)
+
+
+@contextmanager
+def received(file: UploadedFile | None) -> Iterator[Path | None]:
+    """A vector file sent with a form as a path, while it is needed; None stays None.
+
+    Raises:
+        MineGISError: E-VEC-16, it is larger than half a gigabyte.
+    """
+    if file is None:
+        yield None
+        return
+    if (file.size or 0) > MAX_VECTOR_BYTES:
+        raise MineGISError("E-VEC-16", value=f"{(file.size or 0) >> 20} MB", limit=f"{MAX_VECTOR_BYTES >> 20} MB")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "upload"
+        with path.open("wb") as out:
+            out.writelines(file.chunks())
+        yield path

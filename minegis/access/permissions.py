@@ -62,6 +62,8 @@ class Action(StrEnum):
     OVERRIDE_TERRITORY = "territory.override"  # whose ground a place is, against the general rule
     LABEL_SAMPLE = "sample.label"
     PLAN_SAMPLE = "sample.plan"
+    READ_SAMPLE_SET = "sample_set.read"
+    BUILD_SAMPLE_SET = "sample_set.build"
     MANAGE_USERS = "users.manage"
 
 
@@ -110,6 +112,8 @@ TABLE: Final = MappingProxyType(
         Action.OVERRIDE_TERRITORY: {_V: _R, _M: _R},
         Action.LABEL_SAMPLE: {_I: _R, _V: _R},
         Action.PLAN_SAMPLE: {_V: _R, _A: _R},
+        Action.READ_SAMPLE_SET: {_I: _R, _V: _R, _A: _R, _M: _R, _S: _R},
+        Action.BUILD_SAMPLE_SET: {_I: _R, _V: _R},
         Action.MANAGE_USERS: {_S: _R},
     }
 )

@@ -28,6 +28,7 @@ KINDS = {
     "interpret": gettext_lazy("Interpretation"),
     "account": gettext_lazy("Account of a year"),
     "deliver": gettext_lazy("Report or vectors"),
+    "sample_set": gettext_lazy("Sample set"),
 }
 STAGES = {
     "store": gettext_lazy("storing the original"),
@@ -51,6 +52,9 @@ STAGES = {
     "report": gettext_lazy("writing the report"),
     "pack": gettext_lazy("packing"),
     "keep": gettext_lazy("keeping the file"),
+    "look": gettext_lazy("reading labels"),
+    "tiles": gettext_lazy("cutting tiles"),
+    "leaks": gettext_lazy("looking for leaks"),
 }
 LEAST_SHARE_FOR_ESTIMATE = 0.05  # earlier a guess of the time left only jumps about
 

@@ -84,7 +84,7 @@ def build(
     made = plan(seen, params)
     things = {image.name: found for image, found in zip(material.images, seen.things, strict=True)}
     images = _cut(material, params, made, work, lambda share: progress("tiles", _LOOK + (0.9 - _LOOK) * share))
-    progress("check", 0.9)
+    progress("leaks", 0.9)
     _finish(material, params, made, images, things, work, name)
     progress("keep", 0.97)
     folder.parent.mkdir(parents=True, exist_ok=True)

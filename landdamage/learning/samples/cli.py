@@ -30,10 +30,10 @@ from minegis.terminal import default_language, finding_line
 FAILED = 2  # exit status of a coded error
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 _TEXT = {
-    "zh": {"look": "统计标注", "tiles": "切片", "check": "检查泄漏", "keep": "保存",
+    "zh": {"look": "统计标注", "tiles": "切片", "leaks": "检查泄漏", "keep": "保存",
            "written": "已写入", "leaky": "有泄漏(仅供复现论文)", "whole": "样本集完整，各集合之间无泄漏"},
     "en": {"look": "reading labels", "tiles": "cutting tiles",
-           "check": "looking for leaks", "keep": "keeping", "written": "written",
+           "leaks": "looking for leaks", "keep": "keeping", "written": "written",
            "leaky": "leaky (for reproducing the paper only)", "whole": "the set is whole and nothing leaks"},
 }  # fmt: skip
 

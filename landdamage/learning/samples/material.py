@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,6 +91,7 @@ class PolygonMaterial:
         layers: Sequence[Layer],
         *,
         surveyed: Sequence[BaseGeometry] = (),
+        surveyed_on: Container[str] | None = None,
         kind: str = "vectors",
     ) -> None:
         """Repair and join the layers.
@@ -99,10 +100,11 @@ class PolygonMaterial:
             images: to cut tiles from.
             layers: polygons.
             surveyed: polygons (EPSG:4490) where whatever is not labelled is background.
+            surveyed_on: names of the images on which it was surveyed; None means all of them.
             kind: ``vectors`` or ``patches``.
         """
         self.images, self.kind = images, kind
-        self._surveyed = np.array(list(surveyed), object)
+        self._surveyed, self._surveyed_on = np.array(list(surveyed), object), surveyed_on
         self._classes = np.concatenate([layer.class_ids for layer in layers]).astype(np.int64)
         self._image = np.concatenate(
             [np.full(len(layer.shapes), "") if layer.image is None else layer.image for layer in layers]
@@ -144,11 +146,12 @@ class PolygonMaterial:
         self._slivers[chosen[small]] = True
         kept, shapes = chosen[~small], shapes[~small]
         settled = self._classes[kept] != IGNORE
+        looked = self._surveyed_on is None or name in self._surveyed_on
         yield VectorLabels(
             grid,
             shapes[settled],
             self._classes[kept[settled]],
-            surveyed=_reaching(self._surveyed, grid) if len(self._surveyed) else None,
+            surveyed=_reaching(self._surveyed, grid) if len(self._surveyed) and looked else None,
             undecided=shapes[~settled],
             observed=self._observed(image),
             ring_px=params.ring_px,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from landdamage.learning.samples.labels import Things
+from landdamage.learning.samples.params import SETS
 from landdamage.learning.samples.tiles import Tile
 from landdamage.taxonomy import CLASSES
 from minegis.errors import Language
@@ -92,9 +93,15 @@ def set_name(name: str, language: Language) -> str:
     return words["fold"].format(name.removeprefix("fold")) if name.startswith("fold") else words[name]
 
 
+def ordered(names: Iterable[str]) -> list[str]:
+    """Originals, then the sets in their own order: a database gives keys back in any."""
+    rank = {name: place for place, name in enumerate((ORIGINALS, *SETS))}
+    return sorted(names, key=lambda name: rank[name] if name in rank else int(name.removeprefix("fold")))
+
+
 def columns(table: Sequence[Mapping[str, Any]]) -> list[str]:
     """Originals and the sets, in order."""
-    return [key for key in table[0] if key not in ("class_id", "class_code")] if table else []
+    return ordered(key for key in table[0] if key not in ("class_id", "class_code")) if table else []
 
 
 def totals(table: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -114,18 +116,31 @@ def write_tile(
     side = labels.shape[0]
     common = {**_LAYOUT, "crs": crs, "transform": transform, "height": side, "width": side}
     predictor = 3 if pixels.dtype.kind == "f" else 2
-    path = image_path(folder, tile_id)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    layout = {**common, "count": len(pixels), "dtype": pixels.dtype, "predictor": predictor}
     with (
         rasterio.Env(GDAL_TIFF_INTERNAL_MASK="YES"),
-        rasterio.open(
-            path, "w", count=len(pixels), dtype=pixels.dtype, predictor=predictor, photometric="minisblack", **common
-        ) as image,
+        _complete(image_path(folder, tile_id)) as part,
+        rasterio.open(part, "w", photometric="minisblack", **layout) as image,
     ):
         image.write(pixels)
         image.write_mask(valid)
-    with rasterio.open(label_path(folder, tile_id), "w", count=1, dtype="uint8", nodata=IGNORE, **common) as target:
+    with (
+        _complete(label_path(folder, tile_id)) as part,
+        rasterio.open(part, "w", count=1, dtype="uint8", nodata=IGNORE, **common) as target,
+    ):
         target.write(labels, 1)
+
+
+@contextmanager
+def _complete(path: Path) -> Iterator[Path]:
+    """A name of one's own to write under; the file gets its place whole, whoever else may be writing the same tile."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def read_labels(folder: Path, tile_id: str) -> NDArray[np.uint8]:

@@ -300,6 +300,9 @@ def test_the_table_counts_every_object_once(mines_set: SampleSet) -> None:
     assert "Tailings pond" in text
     assert "尾矿库" in zh
     assert len(text.splitlines()) == len(zh.splitlines()) == 10
+    shuffled = [dict(sorted(row.items(), reverse=True)) for row in made.table]
+    assert table.as_csv(shuffled) == table.as_csv(made.table)
+    assert table.ordered(["fold10", "originals", "fold2"]) == ["originals", "fold2", "fold10"]
     lines = table.as_csv(made.table, "zh").splitlines()
     assert lines[0].startswith("class,name,originals_objects,originals_tiles,originals_pixels,train_objects")
     assert len(lines) == 9
