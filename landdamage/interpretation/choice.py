@@ -27,7 +27,7 @@ from minegis.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-PIXELS_WORTH_A_MEASUREMENT = 6000 * 6000  # some 250 windows of 512: the measurement costs as much as 20 to 40 of them
+PIXELS_WORTH_A_MEASUREMENT = 6000 * 6000  # some 45 windows of 1024: the measurement costs as much as 6 to 10 of them
 LEAST_GAIN = 1.1  # over torch, which needs no conversion
 ROUNDS, BUDGET_S = 5, 2.0
 LARGEST_MEAN_DIFFERENCE = 0.01  # of probabilities, from torch's: an engine beyond that computes something else
@@ -101,7 +101,7 @@ def measure(card: ModelCard) -> dict[Kind, float]:
             if error.code != "E-MOD-14":
                 raise
             log.warning("engine %s does not run here: %s", kind, error)
-    shape = (1, int(card.network["in_channels"]), card.tile, card.tile)
+    shape = (1, int(card.network["in_channels"]), card.window, card.window)
     window = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     reference = engines["eager"].probabilities(window)  # this first run also makes each engine ready
     for kind in list(engines)[1:]:

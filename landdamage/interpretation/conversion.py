@@ -27,11 +27,11 @@ def model_folder(card: ModelCard) -> Path | None:
 
 
 def model_key(card: ModelCard) -> str:
-    """What a converted model depends on: weights, network, tile, and the code and libraries that make it."""
+    """What a converted model depends on: weights, network, window, and the code and libraries that make it."""
     sources = hashlib.sha256()
     for file in sorted(SOURCES.glob("*.py")):
         sources.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-    parts = [card.weights_sha256, card.network, card.tile, sources.hexdigest(), version("torch"), version("onnx")]
+    parts = [card.weights_sha256, card.network, card.window, sources.hexdigest(), version("torch"), version("onnx")]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
 
@@ -79,16 +79,16 @@ def convert(card: ModelCard) -> bytes:
         "bands": ",".join(card.bands),
         "classes": ",".join(c.code for c in CLASSES[: int(card.network["classes"])]),
         "gsd_m": f"{card.gsd_m:g}",
-        "tile": str(card.tile),
+        "window": str(card.window),
         "normalisation": card.normalisation,
         "temperature": f"{card.temperature:g}",
         "weights_sha256": card.weights_sha256,
     }
-    return to_onnx(load_network(card), int(card.network["in_channels"]), card.tile, facts)
+    return to_onnx(load_network(card), int(card.network["in_channels"]), card.window, facts)
 
 
 def export_model(card: ModelCard, path: Path) -> None:
-    """Write a model as ONNX: ``windows`` (n,bands,tile,tile) -> ``logits``; the file appears when it is complete.
+    """Write a model as ONNX: ``windows`` (n,bands,window,window) -> ``logits``; the file appears when it is complete.
 
     Raises:
         ModelError: E-MOD-03, E-MOD-07, E-MOD-08 as ``eager.load_network``.

@@ -14,7 +14,8 @@ from minegis.errors import ModelError
 if TYPE_CHECKING:
     import torch
 
-CPU_BATCH, CUDA_BATCH = 1, 16  # larger batches gain nothing on a CPU and cost memory
+CPU_BATCH = 1  # larger ones gain nothing on a CPU and cost memory
+CUDA_PIXELS = 16 * 512 * 512  # of a batch
 
 
 class EagerEngine(Engine):
@@ -34,7 +35,7 @@ class EagerEngine(Engine):
 
         hardware = "cpu" if device == "cpu" else torch.cuda.get_device_name(device)
         name = f"torch {torch.__version__}, {hardware}, {'bfloat16' if bf16 else 'float32'}"
-        super().__init__(card, name, CPU_BATCH if device == "cpu" else CUDA_BATCH)
+        super().__init__(card, name, CPU_BATCH if device == "cpu" else max(1, CUDA_PIXELS // card.window**2))
         self._device, self._bf16 = torch.device(device), bf16
         self._network = network.eval().to(self._device)
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs

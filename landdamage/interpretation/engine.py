@@ -51,7 +51,7 @@ class Engine(ABC):
 
         Args:
             batch: (N, bands, H, W) float32, invalid pixels and missing bands 0; converted models take windows of the
-                card's tile only.
+                card's size only.
 
         Returns:
             (N, classes, H, W) float32, calibrated with the card's temperature, summing to 1 over the classes.
@@ -59,6 +59,14 @@ class Engine(ABC):
         Raises:
             ModelError: E-MOD-06 the result is not a number, in single precision neither.
         """
+        found = self._finite(batch)
+        if self.card.mirrored:
+            found += self._finite(np.ascontiguousarray(batch[..., ::-1]))[..., ::-1]
+            found *= np.float32(0.5)
+        return found
+
+    def _finite(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """As ``probabilities``, of the windows as they are."""
         found = self._probabilities(batch)
         if not np.isfinite(found).all():
             # Half-precision kernels have been seen to fail in passing; a NaN would silently become background.

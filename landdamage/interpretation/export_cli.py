@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         kind = "错误" if language == "zh" else "error"
         sys.stderr.write(f"{kind} {found.code}: {text}" + (f" ({remedy})" if remedy else "") + "\n")
         return FAILED
-    size = f"{card.tile} x {card.tile}"
+    size = f"{card.window} x {card.window}"
     sys.stdout.write(
         f"{options.output}\nwindows (n, {len(card.bands)} [{','.join(card.bands)}], {size}) float32 -> "
         f"logits (n, {card.network['classes']}, {size}) float32\n"

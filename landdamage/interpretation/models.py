@@ -27,6 +27,8 @@ class ModelCard:
         gsd_m: ground sampling distance of the training images in metres.
         gsd_range_m: lowest and highest distance it may be used at.
         tile: side of the training windows in pixels.
+        window: side of the windows it reads scenes in; 0 takes ``tile``. Wider ones show large objects whole.
+        mirrored: whether each window is read once more as its left-right mirror image, and both are averaged.
         normalisation: name of the pixel normalisation, ``percentile-2-98``.
         temperature: softmax temperature fitted on validation regions, > 0.
         weights_sha256: of the weights' file.
@@ -46,11 +48,17 @@ class ModelCard:
     temperature: float
     weights_sha256: str
     path: Path
+    window: int = 0
+    mirrored: bool = False
     optional_bands: tuple[str, ...] = ()
     encoder_weights: Any = None
     trained_on: Any = ""
     metrics: dict[str, Any] = field(default_factory=dict)
     limits: Any = ""
+
+    def __post_init__(self) -> None:
+        """A card that names no window reads in windows of the training."""
+        object.__setattr__(self, "window", self.window or self.tile)
 
     @classmethod
     def read(cls, path: Path) -> ModelCard:

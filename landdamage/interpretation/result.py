@@ -101,10 +101,11 @@ def interpret_scene(
     card = engine.card
     with open_scene(path, card, bands) as source:
         findings = [Finding("E-MOD-05", "gsd_m", {"value": f"{source.gsd_m:.2f}"})] if source.decimated else []
-        plan = Plan(source.height, source.width, card.tile, min(OVERLAP, card.tile // 4), PANEL_WIDTH)
+        plan = Plan(source.height, source.width, card.window, min(OVERLAP, card.window // 4), PANEL_WIDTH)
         params = {
             "window": plan.window,
             "overlap": plan.overlap,
+            "mirrored": card.mirrored,
             "gsd_m": round(source.gsd_m, 4),
             "stretch": source.stretch.as_lists(),
             "bands": list(bands),
@@ -113,7 +114,7 @@ def interpret_scene(
             "simplify_pixels": simplify_pixels,
         }
         stat = path.stat()
-        inputs = {key: params[key] for key in ("window", "overlap", "gsd_m", "stretch", "bands")} | {
+        inputs = {key: params[key] for key in ("window", "overlap", "mirrored", "gsd_m", "stretch", "bands")} | {
             "scene": [path.name, stat.st_size, stat.st_mtime_ns],
             "model": [card.name, card.version, card.weights_sha256],
             "engine": [engine.kind, engine.name, engine.batch],

@@ -25,7 +25,7 @@ def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float
 
 
 class RuntimeEngine(Engine):
-    """What both have in common: windows of the card's tile, and torch in single precision as the reference."""
+    """What both have in common: windows of the card's size, and torch in single precision as the reference."""
 
     _reference: Engine | None = None
 
@@ -36,7 +36,7 @@ class RuntimeEngine(Engine):
         from landdamage.interpretation.eager import load_eager
 
         self._reference = self._reference or load_eager(self.card, "cpu", bf16=False)
-        return self._reference.probabilities(batch)
+        return self._reference._exact(batch)
 
     def _logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         raise NotImplementedError
@@ -73,7 +73,7 @@ class OpenVinoEngine(RuntimeEngine):
         super().__init__(card, f"openvino {version}, cpu, {'bfloat16' if bf16 else 'float32'}", 1)
         core = openvino.Core()
         graph = core.read_model(model)
-        graph.reshape([1, int(card.network["in_channels"]), card.tile, card.tile])
+        graph.reshape([1, int(card.network["in_channels"]), card.window, card.window])
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32"}
         if threads():
             settings["INFERENCE_NUM_THREADS"] = str(threads())

@@ -47,6 +47,8 @@ def card(
         "gsd_m": recipe.gsd_m,
         "gsd_range_m": [low, high],
         "tile": recipe.tile,
+        "window": recipe.window or recipe.tile,
+        "mirrored": recipe.mirrored,
         "normalisation": "percentile-2-98",
         "encoder_weights": encoder_weights,
         "temperature": calibration["temperature"],

@@ -68,7 +68,7 @@ def evaluate(network: nn.Module, card: dict[str, Any], scenes: Sequence[Scene]) 
     def each(scene: Scene, prediction: NDArray[np.uint8], tally: Tally) -> None:
         per_scene[scene.name] = area_errors(tally.matrix)
 
-    found = judge(network, scenes, card["tile"], [c.code for c in CLASSES], sampled=True, each=each)
+    found = judge(network, scenes, **_reading(card), sampled=True, each=each)
     matrices = [tally.matrix for tally in found.regions.values()]
     assert found.sample is not None
     total = found.total.matrix
@@ -88,6 +88,15 @@ def evaluate(network: nn.Module, card: dict[str, Any], scenes: Sequence[Scene]) 
 
 def _interval(matrices: Sequence[Matrix], score: ScoreName) -> list[float]:
     return [round(bound, 4) for bound in bootstrap_interval(matrices, score)]
+
+
+def _reading(card: dict[str, Any]) -> dict[str, Any]:
+    """How a card's scenes are read: windows, mirror images, classes."""
+    return {
+        "tile": card.get("window", card["tile"]),
+        "mirrored": card.get("mirrored", False),
+        "names": [c.code for c in CLASSES],
+    }
 
 
 def table(result: dict[str, Any]) -> str:
@@ -133,7 +142,7 @@ def _figure(value: float | None) -> str:
 
 def recalibrate(weights: Path, card: dict[str, Any], network: nn.Module, scenes: Sequence[Scene]) -> dict[str, Any]:
     """Fit the temperature anew on scenes the network was not trained on; writes and returns the card."""
-    found = judge(network, scenes, card["tile"], [c.code for c in CLASSES], sampled=True).calibration()
+    found = judge(network, scenes, **_reading(card), sampled=True).calibration()
     written = {**card, "temperature": found["temperature"], "calibration": found}
     checkpoint.write_card(weights, written)
     return written

@@ -15,9 +15,9 @@ from landdamage.learning.predict import Picker, predict_scene
 from landdamage.learning.scenes import Scene
 from landdamage.learning.tally import Tally, false_of_absent, means, per_class, rounded
 from landdamage.taxonomy import IGNORE
+from minegis.windows import OVERLAP
 
 Each = Callable[[Scene, NDArray[np.uint8], Tally], None]
-OVERLAP = 0.25  # of the window: 128 of 512, as in interpretation
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ def judge(
     *,
     sampled: bool = False,
     seed: int = 0,
+    mirrored: bool = False,
     each: Each = lambda scene, prediction, tally: None,
 ) -> Judgement:
     """Predict scenes with overlapping, blended windows and count what is right.
@@ -76,10 +77,11 @@ def judge(
     Args:
         model: network in eval mode.
         scenes: to judge on; their groups are the regions.
-        tile: window size in pixels, the one the network was trained on.
+        tile: side of the windows in pixels.
         names: of the classes, background first.
         sampled: whether to keep pixels for the calibration, at most 500 per tile.
         seed: of the choice of pixels.
+        mirrored: whether every window is read once more as its mirror image.
         each: told the predicted classes and the counts of every scene.
     """
     rng = np.random.default_rng(seed)
@@ -87,7 +89,7 @@ def judge(
     samples = []
     for scene in scenes:
         picker = Picker(scene, tile, rng) if sampled else None
-        prediction = predict_scene(model, scene, tile, round(tile * OVERLAP), picker)
+        prediction = predict_scene(model, scene, tile, min(OVERLAP, tile // 4), picker, mirrored=mirrored)
         truth = np.where(np.asarray(scene.valid), np.asarray(scene.labels), np.uint8(IGNORE))
         tally = Tally.of(truth, prediction, len(names))
         regions[scene.group] = regions.get(scene.group, Tally.empty(len(names))) + tally

@@ -19,16 +19,17 @@ MOST_SAMPLES = 500  # pixels of one tile for the calibration; neighbours say the
 
 
 def predict_scene(
-    model: nn.Module, scene: Scene, tile: int, overlap: int, picker: Picker | None = None
+    model: nn.Module, scene: Scene, tile: int, overlap: int, picker: Picker | None = None, *, mirrored: bool = False
 ) -> NDArray[np.uint8]:
     """Class raster (H,W) uint8 from blended probabilities; 255 where the scene has no data.
 
     Args:
         model: network in eval mode.
         scene: to predict.
-        tile: window size in pixels, the one the network was trained on.
+        tile: side of the windows in pixels.
         overlap: pixels that neighbouring windows share.
         picker: keeps what the windows say about some pixels, for the calibration.
+        mirrored: whether every window is read once more as its mirror image, and both are averaged.
     """
     image = scene.network_input()
     height, width = image.shape[1:]
@@ -40,11 +41,16 @@ def predict_scene(
     for strip, row in enumerate(plan.rows):
         for columns in batched(panel.columns, batch):
             windows = [pad_window(image[:, row : row + tile, column : column + tile], tile) for column in columns]
-            for column, logits in zip(columns, forward(model, torch.from_numpy(np.stack(windows))), strict=True):
-                blender = blender or StripBlender(plan, panel, logits.shape[0])
-                blender.add(column, logits.softmax(dim=0).numpy())
+            inputs = torch.from_numpy(np.stack(windows))
+            views = [forward(model, inputs)]
+            if mirrored:
+                views.append(forward(model, inputs.flip(-1)).flip(-1))
+            for column, *said in zip(columns, *views, strict=True):
+                blender = blender or StripBlender(plan, panel, said[0].shape[0])
+                blender.add(column, torch.stack([logits.softmax(dim=0) for logits in said]).mean(dim=0).numpy())
                 if picker is not None:
-                    picker.add(plan, row, column, logits)
+                    for logits in said:
+                        picker.add(plan, row, column, logits, 1 / len(said))
         assert blender is not None
         first, last = plan.final_rows(strip)
         out[first:last] = blender.finished(strip).argmax(axis=0)
@@ -84,15 +90,15 @@ class Picker:
         taken = rng.choice(rows.size, min(MOST_SAMPLES, rows.size), replace=False)
         return rows[taken] + row, columns[taken] + column
 
-    def add(self, plan: Plan, row: int, column: int, logits: Tensor) -> None:
-        """Keep what a window says: logits (classes, tile, tile) at its first pixel (row, column)."""
+    def add(self, plan: Plan, row: int, column: int, logits: Tensor, share: float = 1.0) -> None:
+        """Keep what a window says: logits (classes, tile, tile), first pixel (row, column), and its share."""
         rows, columns = self._rows - row, self._columns - column
         inside = np.flatnonzero((rows >= 0) & (rows < plan.window) & (columns >= 0) & (columns < plan.window))
         rows, columns = rows[inside], columns[inside]
         share_down = plan.weights[rows] / plan.row_weight_sums[self._rows[inside]]
         share_across = plan.weights[columns] / plan.column_weight_sums[self._columns[inside]]
         self._said.append(
-            (logits[:, rows, columns].T, torch.from_numpy(share_down * share_across), torch.from_numpy(inside))
+            (logits[:, rows, columns].T, torch.from_numpy(share_down * share_across) * share, torch.from_numpy(inside))
         )
 
     def sample(self) -> Sample:

@@ -45,7 +45,7 @@ class Recipe:
         gsd_range_m: where it may be used without a warning: narrower than what it saw, where areas were found to drift.
         load: (folders) -> training scenes, validation scenes.
         sampling: how tiles are drawn.
-        stages: small tiles first (many different ones), the inference tile last.
+        stages: small tiles first (many different ones), the largest last.
         steps: optimiser steps.
         trained_on: for the card.
         limits: for the card.
@@ -64,6 +64,8 @@ class Recipe:
         encoder_weights: what the encoder starts from, see :func:`landdamage.learning.encoders.start_encoder`.
         data_sha256: of the whole sample set, where it has one.
         seed: of weights and tiles.
+        window: side of the windows in which scenes are judged and read; None takes ``tile``.
+        mirrored: whether they are read once more as their mirror images, and both are averaged.
     """
 
     model: str
@@ -91,10 +93,12 @@ class Recipe:
     encoder_weights: str | None = None
     data_sha256: str | None = None
     seed: int = 1
+    window: int | None = None
+    mirrored: bool = False
 
     @property
     def tile(self) -> int:
-        """Window size for inference."""
+        """Side of the last tiles of the training."""
         return self.stages[-1].tile
 
     def as_dict(self) -> dict[str, Any]:
@@ -168,6 +172,8 @@ RECIPES = MappingProxyType(
             optional_bands=("N",),
             gsd_m=2.0,
             gsd_range_m=(1.0, 3.0),
+            window=1024,  # pits are wider than the tiles of the training
+            mirrored=True,
             load=_simulated,
             sampling=Sampling(gsd_range_m=(1.0, 4.0), droppable=(3,), turn=False),
             stages=(Stage(0.75, 256, 8), Stage(1.0, 512, 4)),
@@ -182,6 +188,8 @@ RECIPES = MappingProxyType(
             optional_bands=("N",),
             gsd_m=2.0,
             gsd_range_m=(1.0, 3.0),
+            window=1024,  # pits are wider than the tiles of the training
+            mirrored=True,
             load=_clouded,
             sampling=Sampling(gsd_range_m=(1.0, 4.0), class_share=0.6, droppable=(3,), turn=False),
             stages=(Stage(0.5, 256, 8), Stage(1.0, 512, 4)),
@@ -198,6 +206,8 @@ RECIPES = MappingProxyType(
             optional_bands=("N",),
             gsd_m=2.0,
             gsd_range_m=(1.0, 3.0),
+            window=1024,  # pits are wider than the tiles of the training
+            mirrored=True,
             load=_fresh,
             sampling=Sampling(gsd_range_m=(1.0, 4.0), droppable=(3,), turn=False),
             stages=(Stage(1.0, 512, 4),),
@@ -215,6 +225,8 @@ RECIPES = MappingProxyType(
             optional_bands=("N",),
             gsd_m=2.0,
             gsd_range_m=(1.0, 3.0),
+            window=1024,  # pits are wider than the tiles of the training
+            mirrored=True,
             load=_rims,
             sampling=Sampling(
                 gsd_range_m=(1.0, 4.0),

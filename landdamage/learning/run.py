@@ -110,7 +110,16 @@ class Run:
                 raise JobCancelledError
 
         def report(step: int, averaged: nn.Module) -> dict[str, Any]:
-            found = judge(averaged, validation, recipe.tile, recipe.classes, sampled=True, each=stop_between_scenes)
+            window = recipe.window or recipe.tile
+            found = judge(
+                averaged,
+                validation,
+                window,
+                recipe.classes,
+                sampled=True,
+                mirrored=recipe.mirrored,
+                each=stop_between_scenes,
+            )
             published.update(calibration=found.calibration(), metrics=found.metrics())
             return published["metrics"] | {"ece": published["calibration"]["after"]["ece"]}
 

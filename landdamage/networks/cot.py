@@ -16,8 +16,8 @@ from landdamage.networks.layers import at_least_float32
 class CoT(nn.Module):
     """Shape-preserving contextual transformer: (N,C,H,W) -> (N,C,H,W), C divisible by 8.
 
-    Group norm and both poolings take statistics over the whole tile, so a pixel's output depends on the tile size:
-    infer with the tile the network was trained on.
+    Group norm and both poolings take statistics over the whole window, so a pixel's output depends on the window's size:
+    judge a network with windows of the size it will read.
     """
 
     def __init__(self, channels: int) -> None:

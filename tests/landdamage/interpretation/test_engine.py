@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,15 @@ def test_bfloat16_agrees_with_float32(tmp_path: Path, windows: np.ndarray) -> No
     fast = EagerEngine(card, network, "cpu", bf16=True).probabilities(windows)
     np.testing.assert_allclose(fast, exact, atol=0.02)
     assert (fast.argmax(axis=1) == exact.argmax(axis=1)).mean() > 0.97
+
+
+def test_a_mirrored_card_averages_each_window_with_its_mirror_image(tmp_path: Path, windows: np.ndarray) -> None:
+    card = ModelCard.read(save_model(tmp_path))
+    once, both = (load_engine(one, "cpu") for one in (card, dataclasses.replace(card, mirrored=True)))
+    expected = (once.probabilities(windows) + once.probabilities(windows[..., ::-1].copy())[..., ::-1]) / 2
+    np.testing.assert_allclose(both.probabilities(windows), expected, atol=1e-6)
+    assert np.abs(expected - once.probabilities(windows)).max() > 1e-4  # the network is not symmetrical
+    np.testing.assert_allclose(both.probabilities(windows[..., ::-1].copy())[..., ::-1], expected, atol=1e-6)
 
 
 def test_the_engine_names_what_computed(tmp_path: Path) -> None:

@@ -50,6 +50,13 @@ def test_the_nearest_resolution_wins(folder: Path, gsd: float, bands: str, name:
     assert all(f.severity == "warn" for f in findings)
 
 
+def test_windows_are_those_of_the_training_unless_the_card_says_otherwise(folder: Path) -> None:
+    assert ModelCard.read(folder / "fine.json").window == 512
+    (folder / "wide.json").write_text(json.dumps({**json.loads((folder / "fine.json").read_text()), "window": 1024}))
+    card = ModelCard.read(folder / "wide.json")
+    assert (card.tile, card.window) == (512, 1024)
+
+
 def test_a_named_model_is_taken_and_its_limits_are_said(folder: Path) -> None:
     card, findings = choose_model(10.0, tuple("BGR"), "fine", folder=folder)
     assert card.name == "fine"

@@ -47,6 +47,21 @@ def test_every_pixel_of_the_frame_is_interpreted(
     np.testing.assert_array_equal(read(result.class_raster), truth)
 
 
+def test_the_card_says_how_wide_the_windows_are(
+    tmp_path: Path, class_scene: SceneWriter, class_engine: EngineMaker
+) -> None:
+    truth = landscape(150, 207)
+    scene = class_scene(truth)
+    results = [
+        interpret_scene(scene, tmp_path / f"w{window}", engine=class_engine(window=window), bands=BANDS, min_area_m2=0)
+        for window in (0, 96, 256)
+    ]
+    assert [(r.params["window"], r.params["overlap"]) for r in results] == [(64, 16), (96, 24), (256, 64)]
+    assert [r.windows for r in results] == [4 * 3, 3 * 2, 1]
+    for result in results:
+        np.testing.assert_array_equal(read(result.class_raster), truth)
+
+
 @pytest.fixture
 def holed(tmp_path: Path, class_scene: SceneWriter, class_engine: EngineMaker) -> tuple[NDArray, Interpretation]:
     """A landscape with unobserved ground inside and at the edge, interpreted with real steps of confidence."""

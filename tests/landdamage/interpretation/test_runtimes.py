@@ -72,14 +72,14 @@ def test_every_network_converts(name: str, backbone: str, switches: dict[str, ob
 
 
 def test_the_file_says_what_it_is(random_model: Callable[..., Path]) -> None:
-    card = ModelCard.read(random_model())
+    card = ModelCard.read(random_model(window=96))
     model = onnx.load_from_string(convert(card))
     facts = {entry.key: entry.value for entry in model.metadata_props}
     assert facts["weights_sha256"] == card.weights_sha256
-    assert (facts["bands"], facts["tile"], facts["temperature"]) == ("B,G,R,N", "64", "1.5")
+    assert (facts["bands"], facts["window"], facts["temperature"]) == ("B,G,R,N", "96", "1.5")
     assert facts["classes"].split(",")[7] == "open_pit"
     sides = [d.dim_param or d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
-    assert sides == ["n", 4, 64, 64]
+    assert sides == ["n", 4, 96, 96]
 
 
 def test_a_passing_fault_is_computed_again_in_single_precision(

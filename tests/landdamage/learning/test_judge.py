@@ -33,6 +33,15 @@ class Colour(torch.nn.Module):
         return x * torch.linspace(0.5, 4, x.shape[-1])
 
 
+class Leaning(Colour):
+    """Takes more for class 0 the further right it lies in the window."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        lean = torch.zeros(3, 1, 1)
+        lean[0] = 1
+        return x + 4 * lean * torch.linspace(-1, 1, x.shape[-1])
+
+
 def scene(name: str, group: str, seed: int, *, height: int = 70, width: int = 90) -> Scene:
     rng = np.random.default_rng(seed)
     labels = np.kron(rng.integers(0, 3, (7, 9)), np.ones((10, 10))).astype(np.uint8)[:height, :width]
@@ -72,11 +81,12 @@ def test_regions_are_counted_apart_and_labels_of_invalid_pixels_not_at_all() -> 
         found.calibration()
 
 
-def test_sampled_pixels_carry_the_blended_probabilities() -> None:
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_sampled_pixels_carry_the_blended_probabilities(mirrored: bool) -> None:
     """What the sample says at T = 1 is what the class raster was decided by."""
     one = scene("a", "a", 3)
     picker = Picker(one, 32, np.random.default_rng(0))
-    classes = predict_scene(Colour(), one, 32, 8, picker)
+    classes = predict_scene(Colour(), one, 32, 8, picker, mirrored=mirrored)
     sample = picker.sample()
     blended = sample.probabilities()
     assert torch.allclose(blended.sum(dim=1), torch.ones(len(blended)), atol=1e-5)
@@ -84,6 +94,16 @@ def test_sampled_pixels_carry_the_blended_probabilities() -> None:
     assert ((where == blended.argmax(dim=1).numpy()) | (where == 255)).all()
     assert len(sample.pixels) > len(sample.labels)  # some pixels lie in several windows
     assert (sample.labels.numpy() == one.labels[picker._rows, picker._columns]).all()
+
+
+def test_a_scene_and_its_mirror_image_are_read_alike_only_with_mirrored_windows() -> None:
+    one = scene("a", "a", 3, width=88)
+    turned = Scene(
+        "b", "b", *(np.asarray(a)[..., ::-1].copy() for a in (one.pixels, one.labels, one.valid)), one.stretch, 2.0
+    )
+    for mirrored in (False, True):
+        a, b = (predict_scene(Leaning(), each, 32, 8, mirrored=mirrored) for each in (one, turned))
+        assert (a != b[:, ::-1]).any() != mirrored
 
 
 def test_no_tile_gives_more_than_its_share_of_pixels() -> None:

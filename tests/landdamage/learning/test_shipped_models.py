@@ -22,6 +22,10 @@ def test_weights_are_those_of_card_and_recipe(recipe) -> None:  # type: ignore[n
     assert (card["bands"], card["optional_bands"]) == (list(recipe.bands), list(recipe.optional_bands))
     assert card["gsd_range_m"] == list(recipe.gsd_range_m)
     assert (card["tile"], card["limits"]) == (recipe.tile, recipe.limits)
+    assert (card.get("window", card["tile"]), card.get("mirrored", False)) == (
+        recipe.window or recipe.tile,
+        recipe.mirrored,
+    )
     assert not network.training
     assert network.state_dict().keys() == build(recipe.network, recipe.backbone, len(recipe.bands)).state_dict().keys()
 
