@@ -9,7 +9,7 @@ import torch
 from landdamage.learning.recipes import Recipe
 from minegis.version import code_version
 
-VERSION = "0.3"
+VERSION = "0.4"
 
 
 def card(

@@ -18,7 +18,7 @@ from landdamage.learning.calibration import quality
 from landdamage.learning.judge import judge
 from landdamage.learning.metrics import SCORES, Matrix, ScoreName, bootstrap_interval
 from landdamage.learning.recipes import RECIPES, Folders
-from landdamage.learning.run import ROOT, WEIGHTS, load_sets
+from landdamage.learning.run import ROOT, WEIGHTS, load_validation
 from landdamage.learning.sampled import scenes_of
 from landdamage.learning.scenes import Scene
 from landdamage.learning.tally import Tally
@@ -68,7 +68,7 @@ def evaluate(network: nn.Module, card: dict[str, Any], scenes: Sequence[Scene]) 
     def each(scene: Scene, prediction: NDArray[np.uint8], tally: Tally) -> None:
         per_scene[scene.name] = area_errors(tally.matrix)
 
-    found = judge(network, scenes, **_reading(card), sampled=True, each=each)
+    found = judge(network, scenes, **reading(card), sampled=True, each=each)
     matrices = [tally.matrix for tally in found.regions.values()]
     assert found.sample is not None
     total = found.total.matrix
@@ -90,7 +90,7 @@ def _interval(matrices: Sequence[Matrix], score: ScoreName) -> list[float]:
     return [round(bound, 4) for bound in bootstrap_interval(matrices, score)]
 
 
-def _reading(card: dict[str, Any]) -> dict[str, Any]:
+def reading(card: dict[str, Any]) -> dict[str, Any]:
     """How a card's scenes are read: windows, mirror images, classes."""
     return {
         "tile": card.get("window", card["tile"]),
@@ -142,7 +142,7 @@ def _figure(value: float | None) -> str:
 
 def recalibrate(weights: Path, card: dict[str, Any], network: nn.Module, scenes: Sequence[Scene]) -> dict[str, Any]:
     """Fit the temperature anew on scenes the network was not trained on; writes and returns the card."""
-    found = judge(network, scenes, **_reading(card), sampled=True).calibration()
+    found = judge(network, scenes, **reading(card), sampled=True).calibration()
     written = {**card, "temperature": found["temperature"], "calibration": found}
     checkpoint.write_card(weights, written)
     return written
@@ -197,10 +197,19 @@ def _validation(options: argparse.Namespace, card: dict[str, Any]) -> list[Scene
     """What the model was validated on: of the sample set, else of the recipe of its name."""
     if options.samples:
         return scenes_of(options.samples, "val", card["bands"])
-    recipe = next((recipe for recipe in RECIPES.values() if recipe.model == card["name"]), None)
+    return validation_scenes(card["name"], options.cache, options.data)
+
+
+def validation_scenes(model: str, cache: Path, data: Path) -> list[Scene]:
+    """What a shipped model is validated on.
+
+    Raises:
+        TrainingError: E-TRN-09 no recipe has this name, or its data is absent.
+    """
+    recipe = next((recipe for recipe in RECIPES.values() if recipe.model == model), None)
     if recipe is None:
-        raise TrainingError("E-TRN-09", value=card["name"])
-    return load_sets(recipe, Folders(options.cache, options.data))[1]
+        raise TrainingError("E-TRN-09", value=model)
+    return load_validation(recipe, Folders(cache, data))
 
 
 def _source(options: argparse.Namespace) -> str:

@@ -66,6 +66,7 @@ class Recipe:
         seed: of weights and tiles.
         window: side of the windows in which scenes are judged and read; None takes ``tile``.
         mirrored: whether they are read once more as their mirror images, and both are averaged.
+        load_validation: (folders) -> validation scenes, where these can be had without the others.
     """
 
     model: str
@@ -95,6 +96,7 @@ class Recipe:
     seed: int = 1
     window: int | None = None
     mirrored: bool = False
+    load_validation: Callable[[Folders], list[Scene]] | None = None
 
     @property
     def tile(self) -> int:
@@ -103,7 +105,7 @@ class Recipe:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything but the scenes, for a card."""
-        return {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "load"}
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self) if not f.name.startswith("load")}
 
     def stage(self, progress: float) -> Stage:
         """The stage at a share 0-1 of the run."""
@@ -125,12 +127,18 @@ RIM_DISTRICTS = 14
 VALIDATION_DISTRICTS = 3
 
 
+def _validation(folders: Folders) -> list[Scene]:
+    from landdamage.learning import simulated
+
+    scenes = simulated.load_scenes(simulated.VALIDATION_SEEDS[:VALIDATION_DISTRICTS], folders.cache, processes=2)
+    return scenes[:: len(simulated.YEARS) + 1]  # another year of every district
+
+
 def _simulated(folders: Folders) -> tuple[list[Scene], list[Scene]]:
     from landdamage.learning import simulated  # rendering needs the simulation, the ten-metre recipe does not
 
     train = simulated.load_scenes(simulated.TRAIN_SEEDS[:DISTRICTS], folders.cache, processes=2)
-    validation = simulated.load_scenes(simulated.VALIDATION_SEEDS[:VALIDATION_DISTRICTS], folders.cache, processes=2)
-    return train, validation[:: len(simulated.YEARS) + 1]  # another year of every district
+    return train, _validation(folders)
 
 
 def _clouded(folders: Folders) -> tuple[list[Scene], list[Scene]]:
@@ -145,8 +153,7 @@ def _fresh(folders: Folders) -> tuple[list[Scene], list[Scene]]:
 
     seeds = simulated.TRAIN_SEEDS[DISTRICTS : DISTRICTS + FRESH_DISTRICTS]
     train = simulated.load_scenes(seeds, folders.cache, simulated.YEARS[::2], processes=2)
-    validation = simulated.load_scenes(simulated.VALIDATION_SEEDS[:VALIDATION_DISTRICTS], folders.cache, processes=2)
-    return [simulated.mark_clouds(scene) for scene in train], validation[:: len(simulated.YEARS) + 1]
+    return [simulated.mark_clouds(scene) for scene in train], _validation(folders)
 
 
 def _rims(folders: Folders) -> tuple[list[Scene], list[Scene]]:
@@ -155,8 +162,7 @@ def _rims(folders: Folders) -> tuple[list[Scene], list[Scene]]:
     first = DISTRICTS + FRESH_DISTRICTS
     seeds = simulated.TRAIN_SEEDS[first : first + RIM_DISTRICTS]
     train = simulated.load_scenes(seeds, folders.cache, simulated.YEARS[1:], processes=2)
-    validation = simulated.load_scenes(simulated.VALIDATION_SEEDS[:VALIDATION_DISTRICTS], folders.cache, processes=2)
-    return [simulated.mark_clouds(scene) for scene in train], validation[:: len(simulated.YEARS) + 1]
+    return [simulated.mark_clouds(scene) for scene in train], _validation(folders)
 
 
 def _sentinel(folders: Folders) -> tuple[list[Scene], list[Scene]]:
@@ -175,6 +181,7 @@ RECIPES = MappingProxyType(
             window=1024,  # pits are wider than the tiles of the training
             mirrored=True,
             load=_simulated,
+            load_validation=_validation,
             sampling=Sampling(gsd_range_m=(1.0, 4.0), droppable=(3,), turn=False),
             stages=(Stage(0.75, 256, 8), Stage(1.0, 512, 4)),
             steps=1500,
@@ -191,6 +198,7 @@ RECIPES = MappingProxyType(
             window=1024,  # pits are wider than the tiles of the training
             mirrored=True,
             load=_clouded,
+            load_validation=_validation,
             sampling=Sampling(gsd_range_m=(1.0, 4.0), class_share=0.6, droppable=(3,), turn=False),
             stages=(Stage(0.5, 256, 8), Stage(1.0, 512, 4)),
             steps=300,
@@ -209,6 +217,7 @@ RECIPES = MappingProxyType(
             window=1024,  # pits are wider than the tiles of the training
             mirrored=True,
             load=_fresh,
+            load_validation=_validation,
             sampling=Sampling(gsd_range_m=(1.0, 4.0), droppable=(3,), turn=False),
             stages=(Stage(1.0, 512, 4),),
             steps=2000,
@@ -228,6 +237,7 @@ RECIPES = MappingProxyType(
             window=1024,  # pits are wider than the tiles of the training
             mirrored=True,
             load=_rims,
+            load_validation=_validation,
             sampling=Sampling(
                 gsd_range_m=(1.0, 4.0),
                 native_share=0.75,

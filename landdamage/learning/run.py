@@ -183,6 +183,17 @@ def load_sets(recipe: Recipe, folders: Folders) -> tuple[list[Scene], list[Scene
         raise TrainingError("E-TRN-09", value=error.filename) from error
 
 
+def load_validation(recipe: Recipe, folders: Folders) -> list[Scene]:
+    """The validation scenes of a recipe, without the others where that can be.
+
+    Raises:
+        TrainingError: E-TRN-09 they are absent.
+    """
+    if recipe.load_validation is None:
+        return load_sets(recipe, folders)[1]
+    return recipe.load_validation(folders)
+
+
 def make_network(recipe: Recipe, device: torch.device) -> tuple[nn.Module, dict[str, Any]]:
     """The recipe's network with its first weights on a device, and what its encoder started from.
 

@@ -16,7 +16,7 @@ from landdamage.networks.layers import at_least_float32
 class CoT(nn.Module):
     """Shape-preserving contextual transformer: (N,C,H,W) -> (N,C,H,W), C divisible by 8.
 
-    Group norm and both poolings take statistics over the whole window, so a pixel's output depends on the window's size:
+    Group norm and both poolings take statistics over the whole window, so a pixel's output depends on its size:
     judge a network with windows of the size it will read.
     """
 
