@@ -14,7 +14,7 @@ demo: ## set up, start everything, run the demonstration; DETACH=1 returns once 
 stop: ## end what demo started, and nothing else
 	@$(LOCAL) stop
 
-test: ## the whole test suite; PYTEST_ARGS="-k name" narrows it
+test: ## the whole test suite on every core; PYTEST_ARGS="-k name" narrows it
 	@$(LOCAL) test $(PYTEST_ARGS)
 
 lint: ## every static check

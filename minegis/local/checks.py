@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from minegis.local import demo
 from minegis.local.environment import environment
 from minegis.local.place import Place
 from minegis.local.services import Services
+from minegis.local.spread import spread, workers
 
 LINTS: dict[str, list[str]] = {
     "lock": ["python", "-m", "minegis.local.lock", "--check"],
@@ -52,10 +53,13 @@ def lint(place: Place) -> int:
 
 
 def test(place: Place, arguments: list[str]) -> int:
-    """Run pytest against private services of its own; returns its exit status."""
+    """Run pytest against private services of its own, on every core; returns its exit status."""
     services = Services.of(place, durable=False)
     demo.prepare(place, services, testing=True)
+    options = spread(arguments, place.root, workers())
+    # Where every core has a process already, threads of numerical libraries only get in each other's way.
+    threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or "1"} if options else {}
     with services.running():
         demo.build_static(services)
-        command: list[str | Path] = [place.root / ".venv" / "bin" / "python", "-m", "pytest", *arguments]
-        return subprocess.run(command, cwd=place.root, env=environment(services), check=False).returncode
+        command = [place.root / ".venv" / "bin" / "python", "-m", "pytest", *options, *arguments]
+        return subprocess.run(command, cwd=place.root, env=environment(services) | threads, check=False).returncode

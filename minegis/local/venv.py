@@ -37,6 +37,7 @@ def ensure(place: Place, *, testing: bool) -> None:
         digest = hashlib.sha256(lock.read_bytes()).hexdigest()
         if not stamp.exists() or stamp.read_text() != digest:
             _install(place, lock)
+            stamp.unlink(missing_ok=True)  # a copy of the environment made of hard links keeps its own stamp
             stamp.write_text(digest)
 
 

@@ -20,7 +20,7 @@ def test_a_running_job_stops_and_its_worker_takes_the_next(celery_worker, wait_u
     asked = time.monotonic()
     job_cancel(job=job)
     wait_until(lambda: Job.objects.get(pk=job.pk).state == "cancelled")
-    assert time.monotonic() - asked < 5, "steps take 10 ms and the row is read once a second"
+    assert time.monotonic() - asked < 30, "it looks once a second; the work itself would take a minute"
     assert Group.objects.filter(name=f"{job.pk} cancelled").exists()
     assert not workdir(job.pk).exists()
 

@@ -116,7 +116,7 @@ def test_a_handler_that_publishes_and_then_fails_has_succeeded(settings, context
     started = time.monotonic()
     runner.run_job(context.job_id, "test")
     assert row(context).state == "succeeded"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 12, "a beat of the second thread, which nothing may wait for, takes 15 s"
 
 
 def test_an_attempt_that_hangs_too_long_loses_its_job(context, settings, wait_until, caplog):
