@@ -38,7 +38,7 @@ def test_a_year_without_any_image_changes_nothing() -> None:
     assert made.pieces.empty
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 1000))
 def test_clouds_over_half_the_ground_change_no_flow_but_carried(seed: int) -> None:
     labels = random_patches(seed)
@@ -51,7 +51,7 @@ def test_clouds_over_half_the_ground_change_no_flow_but_carried(seed: int) -> No
     assert set(settled["flow"]) <= {Flow.CARRIED, Flow.PERSIST, Flow.PLAIN}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 1000))
 def test_more_clouds_never_add_new_or_released_ground(seed: int) -> None:
     book, labels = first_book(random_patches(seed)), random_patches(seed + 5000)

@@ -49,14 +49,14 @@ def plans(draw: st.DrawFn) -> Plan:
 
 
 @given(plans(), st.integers(0, 2**32 - 1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_identity_network_returns_its_input(plan: Plan, seed: int) -> None:
     image = np.random.default_rng(seed).normal(size=(2, plan.height, plan.width)).astype(np.float32)
     np.testing.assert_allclose(blend(image, lambda x: x, plan), image, rtol=1e-5, atol=1e-5)
 
 
 @given(plans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_pixel_is_covered_and_weights_sum_to_one(plan: Plan) -> None:
     for starts, length, sums in (
         (plan.rows, plan.height, plan.row_weight_sums),
@@ -71,7 +71,7 @@ def test_every_pixel_is_covered_and_weights_sum_to_one(plan: Plan) -> None:
 
 
 @given(plans(), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_result_does_not_depend_on_panels_or_on_resuming(plan: Plan, data: st.DataObject) -> None:
     rng = np.random.default_rng(5)
     image = rng.normal(size=(1, plan.height, plan.width)).astype(np.float32)

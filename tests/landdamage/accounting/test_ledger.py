@@ -91,7 +91,7 @@ WORLDS = st.builds(
 )
 
 
-@settings(max_examples=65, deadline=None)  # 65 examples of 50 histories: 3 250
+@settings(max_examples=65)  # 65 examples of 50 histories: 3 250
 @given(WORLDS, st.integers(1, 5))
 def test_random_histories_agree_with_the_reference_ledger(world: World, years: int) -> None:
     previous, statements = None, []
@@ -117,7 +117,7 @@ def test_random_histories_agree_with_the_reference_ledger(world: World, years: i
     telescopes(statements)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(WORLDS)
 def test_the_same_labels_next_year_change_nothing(world: World) -> None:
     world.gaps = 0.0
@@ -131,7 +131,7 @@ def test_the_same_labels_next_year_change_nothing(world: World) -> None:
     assert (again.kinds["closing"] == again.kinds["opening"]).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(WORLDS, st.integers(0, 2**32 - 1))
 def test_hiding_ground_never_adds_new_or_restored_area(world: World, seed: int) -> None:
     cells, _, flows, _, _ = world.observe()
@@ -148,7 +148,7 @@ def test_hiding_ground_never_adds_new_or_restored_area(world: World, seed: int) 
     assert (part[["new", "restored"]] <= full[["new", "restored"]]).all(axis=None)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(WORLDS)
 def test_net_change_is_the_same_in_one_step_and_in_many(world: World) -> None:
     """With everything observed and decided; the gross flows of many steps are at least those of one."""

@@ -162,7 +162,7 @@ def test_random_damage_never_raises(make_raster, tmp_path: Path) -> None:
     originals = {name: make_raster(name, driver=driver, shape=(3, 16, 16), bands=None) for driver, name in made}
     contents = {name: path.read_bytes() for name, path in originals.items()}
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(
         name=st.sampled_from(sorted(contents)),
         damage=st.lists(st.tuples(st.integers(0, 1999), st.integers(0, 255)), min_size=1, max_size=10),

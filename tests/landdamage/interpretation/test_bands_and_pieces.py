@@ -42,7 +42,7 @@ def together(parts: list[Pieces]) -> Pieces:
 
 
 @given(RASTERS, st.integers(1, 31), st.integers(1, 31))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_joined_pieces_are_the_patches_of_the_whole_raster(raster: Raster, band: int, block: int) -> None:
     whole, cut = (together(grow(raster, height, block, 0)) for height in (len(raster), band))
     np.testing.assert_array_equal(cut.class_ids, whole.class_ids)
@@ -55,7 +55,7 @@ def test_joined_pieces_are_the_patches_of_the_whole_raster(raster: Raster, band:
 
 
 @given(RASTERS, st.integers(1, 31))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_simplified_patches_are_a_valid_coverage(raster: Raster, band: int) -> None:
     patches = together(grow(raster, band, 7, 1.0))
     assert set(shapely.get_type_id(patches.polygons)) <= {shapely.GeometryType.POLYGON}
@@ -64,7 +64,7 @@ def test_simplified_patches_are_a_valid_coverage(raster: Raster, band: int) -> N
 
 
 @given(FULL, st.integers(1, 31))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_simplified_patches_leave_no_gap_and_do_not_overlap(raster: Raster, band: int) -> None:
     exact, patches = (together(grow(raster, band, 7, tolerance)) for tolerance in (0.0, 1.0))
     observed = np.count_nonzero(raster != IGNORE)

@@ -46,7 +46,7 @@ _LATTICE = rasterio.Affine.identity()
 
 
 @given(RASTERS, st.integers(1, 25))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_polygons_are_those_of_gdal_and_a_valid_coverage(raster: Raster, height: int) -> None:
     components = find_components(blocks(raster, height))
     ids = component_raster(raster, height, components)
@@ -66,7 +66,7 @@ def test_polygons_are_those_of_gdal_and_a_valid_coverage(raster: Raster, height:
 
 
 @given(RASTERS, st.integers(1, 25))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_simplified_borders_leave_no_gap_and_do_not_move_the_frame(raster: Raster, height: int) -> None:
     components = find_components(blocks(raster, height))
     polygons, _ = trace(observed(component_raster(raster, height, components), components))
@@ -78,7 +78,7 @@ def test_simplified_borders_leave_no_gap_and_do_not_move_the_frame(raster: Raste
 
 
 @given(RASTERS, st.integers(1, 8), st.integers(1, 25))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_the_sieve_leaves_only_specks_without_a_large_neighbour(raster: Raster, smallest: int, height: int) -> None:
     found = find_components(blocks(raster, height))
     before = component_raster(raster, height, found)
@@ -97,7 +97,7 @@ def test_the_sieve_leaves_only_specks_without_a_large_neighbour(raster: Raster, 
 
 
 @given(RASTERS, st.integers(1, 8), st.integers(1, 25))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_nothing_depends_on_the_height_of_the_blocks(raster: Raster, smallest: int, height: int) -> None:
     np.testing.assert_array_equal(
         sieved_raster(raster, raster.shape[0], smallest), sieved_raster(raster, height, smallest)

@@ -30,7 +30,7 @@ def burnt(shape: shapely.Polygon, class_id: int = 7) -> np.ndarray:
     return rasterize([(shape, class_id)], out_shape=(SIDE, SIDE), transform=Affine.identity(), dtype="uint8")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SEEDS)
 def test_a_bent_mask_is_the_mask_of_the_bent_polygon(seed: int) -> None:
     """Wherever the two differ, the bent polygon's border lies within a pixel."""
@@ -50,7 +50,7 @@ def test_a_bent_mask_is_the_mask_of_the_bent_polygon(seed: int) -> None:
     assert (labels == 7).any()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SEEDS)
 def test_the_picture_goes_with_its_labels(seed: int) -> None:
     rng = np.random.default_rng(seed)

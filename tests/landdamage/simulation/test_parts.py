@@ -91,7 +91,7 @@ def test_noise_grows_with_the_signal():
     assert spread[1] == pytest.approx(np.sqrt(16 + 0.1 * (110 + 2600)), rel=0.05)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 10_000))
 def test_clouds_with_their_shadows_stay_below_the_limit(seed):
     cloud, shade = cloud_layers(seed, 2021, 256, 2.0, Sun(150, 55), 3)

@@ -102,7 +102,7 @@ def test_a_ring_of_two_pixels_lies_one_on_either_side() -> None:
     assert (lone[20:50, 20:50] == 7).all()  # nobody drew a border against unlabelled ground
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, SIDE), st.integers(0, SIDE), st.integers(0, 4), st.integers(0, 2**31))
 def test_windows_are_parts_of_one_picture(row: int, column: int, ring_px: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

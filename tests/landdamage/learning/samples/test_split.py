@@ -21,7 +21,7 @@ def counts_of(rows: list[list[int]]) -> dict[str, np.ndarray]:
     return {f"r{number:02d}": np.array(row) for number, row in enumerate(rows)}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(COUNTS, st.integers(0, 5))
 def test_every_region_has_one_set_and_no_set_is_empty(rows: list[list[int]], seed: int) -> None:
     counts = counts_of(rows)
