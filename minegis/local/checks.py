@@ -61,5 +61,5 @@ def test(place: Place, arguments: list[str]) -> int:
     threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or "1"} if options else {}
     with services.running():
         demo.build_static(services)
-        command = [place.root / ".venv" / "bin" / "python", "-m", "pytest", *options, *arguments]
+        command: list[str | Path] = [place.root / ".venv" / "bin" / "python", "-m", "pytest", *options, *arguments]
         return subprocess.run(command, cwd=place.root, env=environment(services) | threads, check=False).returncode
