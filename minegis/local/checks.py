@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from minegis.local import demo
 from minegis.local.environment import environment
