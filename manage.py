@@ -11,6 +11,7 @@ PLAIN = {
     "samples": "landdamage.learning.samples.cli",
     "train": "landdamage.learning.train",
     "ablation": "landdamage.learning.ablation.cli",
+    "dehaze": "enhancement.cli",
 }
 
 

@@ -1207,6 +1207,102 @@ def _table() -> dict[str, Entry]:
             "请补充控制图斑后重新核算，或签认后发布",
             "Add control polygons and compute again, or publish with the signature",
         ),
+        # Enhancement of images and videos
+        "E-ENH-01": e(
+            422,
+            "参数 {field} = {value} 超出范围，已取 {kept}",
+            "{field} = {value} is out of range; {kept} is used",
+            severity=w,
+        ),
+        "E-ENH-02": e(
+            422,
+            "参数 {field} 不能为 {value}",
+            "{field} cannot be {value}",
+            "请查看参数说明",
+            "See the list of parameters",
+        ),
+        "E-ENH-03": e(
+            422,
+            "不是可用的图像帧({value})",
+            "Not a usable frame ({value})",
+            "须为三通道 8 位、9 至 16 位整数或 0 至 1 的浮点图像",
+            "It takes three channels of 8 bits, of 9 to 16 bits, or of floats between 0 and 1",
+        ),
+        "E-ENH-04": e(
+            422,
+            "画面过暗(平均亮度 {luma})，暗通道先验不适用，未作去雾",
+            "Too dark (mean luma {luma}) for the dark channel prior; left as it is",
+            "夜间画面请用夜间增强，或关闭夜间检查",
+            "Use the night enhancement, or turn the night gate off",
+            severity=w,
+        ),
+        "E-ENH-05": e(
+            422,
+            "画面没有雾(平均暗通道 {dark})，未作处理",
+            "No haze to take away (mean dark channel {dark}); left as it is",
+            severity=w,
+        ),
+        "E-ENH-06": e(
+            422,
+            "不是可用的感知度量权重文件：{value}",
+            "Not a usable file of weights for the perceptual measure: {value}",
+            "须为 torchvision 网络的状态字典和 LPIPS v0.1 线性层",
+            "It takes a state dict of torchvision's network and the linear heads of LPIPS v0.1",
+        ),
+        "E-ENH-07": e(
+            422,
+            "图像文件已损坏或无法读取：{value}",
+            "The image is damaged or cannot be read: {value}",
+            "请重新导出或上传",
+            "Export or send it again",
+        ),
+        "E-ENH-08": e(
+            415,
+            "不是图像文件：{value}",
+            "Not an image: {value}",
+            "可用 JPEG、PNG、WebP、BMP、TIFF",
+            "Use JPEG, PNG, WebP, BMP or TIFF",
+        ),
+        "E-ENH-09": e(
+            422,
+            "{value} 实为 {kind}，扩展名不符，已按内容读取",
+            "{value} is {kind}, unlike its suffix; read as what it is",
+            severity=w,
+        ),
+        "E-ENH-10": e(
+            422,
+            "图像过大或类型不受支持({value})",
+            "The image is too large or of a kind that cannot be used ({value})",
+            "须不超过 2 亿像素、一至四个通道、8 至 16 位",
+            "It takes up to 200 million pixels, one to four channels, 8 to 16 bits",
+        ),
+        "E-ENH-11": e(
+            422,
+            "{value} 含透明通道，原样保留",
+            "{value} has an alpha channel, which is kept as it is",
+            severity=w,
+        ),
+        "E-ENH-12": e(
+            422,
+            "输出格式无法保存该图像({value})",
+            "The output format cannot hold this image ({value})",
+            "16 位或透明图像请用 PNG 或 TIFF",
+            "Use PNG or TIFF for 16 bits or alpha",
+        ),
+        "E-ENH-13": e(
+            422,
+            "文件夹中没有图像或视频：{value}",
+            "No image or video in the folder {value}",
+            "请检查路径",
+            "Check the path",
+        ),
+        "E-ENH-14": e(
+            422,
+            "输出不能覆盖输入：{value}",
+            "The output would overwrite the input: {value}",
+            "请另选输出位置",
+            "Choose another place",
+        ),
         # Doors
         "E-API-01": e(400, "请求内容有误", "The request is not valid", "请按提示改正字段", "Correct the fields named"),
         "E-API-02": e(401, "请先登录", "Sign in first", "", ""),
@@ -1345,6 +1441,10 @@ class TrainingError(MineGISError):
 
 class SampleSetError(MineGISError):
     """A sample set cannot be built, or may not be trusted."""
+
+
+class EnhancementError(MineGISError):
+    """An image or a video cannot be enhanced."""
 
 
 class JobError(MineGISError):

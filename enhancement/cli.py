@@ -1,0 +1,105 @@
+"""``manage.py dehaze``: an image, a video or a folder of them in, the same without haze out. No Django, no database."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from enhancement import images
+from enhancement.dehaze.fast import Dehazer
+from enhancement.dehaze.settings import PRESETS, Settings, preset
+from minegis.errors import EnhancementError, Finding, Language, MineGISError
+from minegis.terminal import default_language, finding_line
+
+FAILED = 2  # exit status of a coded error
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("source", type=Path, help="an image, a video, or a folder of them")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="file, or folder for a folder")
+    parser.add_argument("--preset", default="standard", choices=list(PRESETS))
+    parser.add_argument("--omega", type=float, help="share of the haze taken away, 0.5 to 1")
+    parser.add_argument("--sky-thresh", type=float, help="brightness from which a pixel may be sky, 0.3 to 1")
+    parser.add_argument("--sky-trans", type=float, help="least transmission of sky, 0.5 to 0.98")
+    parser.add_argument("--window", type=_window, dest="window_size", help="dark channel's window, 5 to 25, or auto")
+    parser.add_argument("--no-night-gate", action="store_true", help="treat frames of the night and clear ones too")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--lang", choices=["zh", "en"], default=default_language(), help="language of the output")
+
+
+def _window(text: str) -> int | str:
+    return text if text == "auto" else int(text)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; 0 on success, 2 after a coded error."""
+    parser = argparse.ArgumentParser(prog="manage.py dehaze", description=__doc__)
+    add_arguments(parser)
+    return run(parser.parse_args(arguments))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what parsed arguments ask for; results are files, messages go to standard error."""
+    language: Language = options.lang
+    try:
+        dehazer = Dehazer(_settings(options), threads=max(1, options.threads))
+        for finding in dehazer.findings:
+            _print(finding, language)
+        pairs = _pairs(options.source, options.output)
+    except MineGISError as error:
+        _print(error.finding(), language)
+        return FAILED
+    failed = False
+    for source, output in pairs:
+        try:
+            for finding in dehaze_file(source, output, dehazer):
+                _print(finding, language, source)
+        except MineGISError as error:  # one bad file does not stop a folder
+            _print(error.finding(), language, source)
+            failed = True
+    return FAILED if failed else 0
+
+
+def dehaze_file(source: Path, output: Path, dehazer: Dehazer) -> list[Finding]:
+    """Dehaze one image file; returns what was remarkable.
+
+    Raises:
+        EnhancementError: the file cannot be read, dehazed or written (E-ENH-07 to E-ENH-12, E-OUT-01).
+    """
+    still = images.read(source)
+    result = dehazer(still.pixels, bits=still.bits if still.pixels.dtype.itemsize > 1 else None)
+    images.write(still, result.image, output)
+    return [*still.findings, *result.findings[len(dehazer.findings) :]]
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    names = ("omega", "sky_thresh", "sky_trans", "window_size")
+    chosen = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    settings = preset(options.preset, **chosen)
+    return replace(settings, night_gate=False) if options.no_night_gate else settings
+
+
+def _pairs(source: Path, output: Path) -> list[tuple[Path, Path]]:
+    """Files to read and to write."""
+    if source.is_dir():
+        files = sorted(path for path in source.iterdir() if path.suffix.lower() in images.ALL_SUFFIXES)
+        if not files:
+            raise EnhancementError("E-ENH-13", value=source)
+        if output.resolve() == source.resolve():
+            raise EnhancementError("E-ENH-14", value=output)
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EnhancementError("E-OUT-01", value=output) from error
+        return [(path, output / path.name) for path in files]
+    if output.resolve() == source.resolve():
+        raise EnhancementError("E-ENH-14", value=output)
+    return [(source, output)]
+
+
+def _print(finding: Finding, language: Language, path: Path | None = None) -> None:
+    sys.stderr.write((f"{path.name}: " if path else "") + f"{finding_line(finding, language)}\n")
