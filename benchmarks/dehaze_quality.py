@@ -116,7 +116,7 @@ def main() -> None:
         "# Dehazing: figures", "",
         f"`python benchmarks/dehaze_quality.py --photos {options.photos} --longest {options.longest}`: "
         f"{len(pictures)} photos (every n-th of urban100, kodak12), box-reduced to {options.longest} pixels, each in "
-        "light fog, dense fog and dust of known depth (`enhancement/haze_simulation.py`: receding ground with soft rises "
+        "light fog, dense fog and dust of known depth (`enhancement/haze_simulation.py`: receding ground, soft rises "
         "that follow nothing in the picture; scattering and air light drawn per photo, seeds 0, 1, ...). "
         f"{platform.machine()}, {os.cpu_count()} cores, {time.perf_counter() - began:.0f} s. "
         f"LPIPS: SqueezeNet 1.1 ({weights.name}). Means over the photos; the night gate is off for all.", "",

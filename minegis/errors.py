@@ -1303,6 +1303,77 @@ def _table() -> dict[str, Entry]:
             "请另选输出位置",
             "Choose another place",
         ),
+        "E-VID-01": e(
+            422,
+            "视频文件已损坏或不是视频：{value}",
+            "The video is damaged, or no video: {value}",
+            "请重新导出或上传",
+            "Export or send it again",
+        ),
+        "E-VID-02": e(
+            415,
+            "不支持的视频格式或编码({value})",
+            "A video format or codec that cannot be used ({value})",
+            "可用 MP4、MOV、MKV、AVI、TS 中的 H.264、H.265 或 MJPEG",
+            "Use H.264, H.265 or MJPEG in MP4, MOV, MKV, AVI or TS",
+        ),
+        "E-VID-03": e(
+            422,
+            "文件中没有画面，只有声音：{value}",
+            "The file has no picture, only sound: {value}",
+            "请选择视频文件",
+            "Choose a video",
+        ),
+        "E-VID-04": e(
+            422,
+            "视频中没有可用的帧：{value}",
+            "The video has no frame that can be used: {value}",
+            "请重新导出或上传",
+            "Export or send it again",
+        ),
+        "E-VID-05": e(
+            422,
+            "画面尺寸 {value} 为奇数，已补一行或一列",
+            "The size {value} is odd; a row or column is repeated",
+            severity=w,
+        ),
+        "E-VID-06": e(
+            422,
+            "视频位深高于 8 位({value})，输出为 8 位",
+            "The video has more than 8 bits ({value}); the result has 8",
+            severity=w,
+        ),
+        "E-VID-07": e(
+            422,
+            "视频含透明通道({value})，输出不保留",
+            "The video has an alpha channel ({value}), which the result has not",
+            severity=w,
+        ),
+        "E-VID-08": e(
+            422,
+            "视频没有可用的时间戳，按每秒 {value} 帧计",
+            "The video has no usable timestamps; {value} frames per second are assumed",
+            severity=w,
+        ),
+        "E-VID-09": e(
+            500,
+            "帧数不符：分析 {expected}，输出 {found}",
+            "Frames do not agree: {expected} analysed, {found} written",
+            "文件在处理期间可能被更改，请重试",
+            "The file may have changed meanwhile; try again",
+        ),
+        "E-VID-10": e(
+            422,
+            "视频中 {value} 帧已损坏，已跳过",
+            "{value} frames of the video are damaged and left out",
+            severity=w,
+        ),
+        "E-VID-11": e(
+            422,
+            "{total} 帧中有 {value} 帧过暗或没有雾，未作处理",
+            "{value} of {total} frames are too dark or show no haze; left as they are",
+            severity=w,
+        ),
         # Doors
         "E-API-01": e(400, "请求内容有误", "The request is not valid", "请按提示改正字段", "Correct the fields named"),
         "E-API-02": e(401, "请先登录", "Sign in first", "", ""),
@@ -1445,6 +1516,10 @@ class SampleSetError(MineGISError):
 
 class EnhancementError(MineGISError):
     """An image or a video cannot be enhanced."""
+
+
+class VideoError(EnhancementError):
+    """A video cannot be read or written."""
 
 
 class JobError(MineGISError):

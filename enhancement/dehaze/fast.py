@@ -42,16 +42,21 @@ class Light:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The refined transmission as lines over grey: t = slope · grey + offset in each cell of ``step`` pixels."""
+    """The refined transmission as lines over grey: t = slope · grey + offset in each cell of ``step`` pixels.
+
+    ``grey`` is each cell's mean, 0..1.
+    """
 
     slope: Array
     offset: Array
     step: int
+    grey: Array
 
     def blend(self, before: Lines, share: Array) -> Lines:
         """These lines with ``share`` (0..1, one number or one per cell) of earlier ones."""
         slope = self.slope + share * (before.slope - self.slope)
-        return Lines(slope, self.offset + share * (before.offset - self.offset), self.step)
+        offset = self.offset + share * (before.offset - self.offset)
+        return Lines(slope, offset, self.step, self.grey)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,7 @@ class Dehazer:
         counts, weight = _pixels_of_cells(height, width, step, float(reach))
         slope, offset = np.empty((2, rows, columns), np.float32)
         kernels.regress(sums, reach, weight, one(s.eps), counts, slope, offset)
-        return Lines(slope, offset, step)
+        return Lines(slope, offset, step, sums[0] / counts)
 
     def recover(self, frame: Frame, airlight: Array, lines: Lines, *, full: float, sky: Array = _NO_SKY) -> Frame:
         """The frame without its haze, given air light and transmission."""
