@@ -21,6 +21,7 @@ export default defineConfig({
         decisions: "src/decisions.ts",
         "patch-queue": "src/patch-queue.ts",
         subsidence: "src/subsidence.ts",
+        imports: "src/imports.ts",
       },
       output: {
         entryFileNames: "minegis/[name].js",

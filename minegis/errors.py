@@ -516,6 +516,7 @@ def _table() -> dict[str, Entry]:
             "可选：{known}；请逐一对应，或为全部要素指定同一类别",
             "There are: {known}; say which each of them means, or give one kind for all",
         ),
+        "E-VEC-23": e(422, "未选择文件", "No file was chosen", "请选择要导入的文件", "Choose the file to import"),
         # Model choice
         "E-MOD-01": e(
             422,

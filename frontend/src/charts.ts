@@ -20,6 +20,7 @@ export interface ChartData {
   columns?: string[]; // of a heat map
   cells?: [number, number, number][]; // column, row, value
   target?: number;
+  most?: number; // end of the axis; left out it follows the values
   selected?: string;
 }
 
@@ -93,7 +94,7 @@ function bars(data: ChartData): echarts.EChartsCoreOption {
   const upright = data.kind === "column";
   const names = { type: "category" as const, data: data.categories, ...axis, inverse: !upright, splitLine: { show: false } };
   names.axisLabel = { ...axis.axisLabel, ...(upright ? { interval: 0 } : { width: 108, overflow: "truncate" }) } as typeof axis.axisLabel;
-  const values = { type: "value" as const, ...axis, splitNumber: 4 };
+  const values = { type: "value" as const, ...axis, splitNumber: 4, ...(data.most === undefined ? {} : { max: data.most, interval: data.most / 5 }) };
   const many = data.series.length > 1;
   return {
     ...base,
@@ -127,7 +128,7 @@ function bars(data: ChartData): echarts.EChartsCoreOption {
               silent: true,
               symbol: "none",
               lineStyle: { color: token("--mg-bad"), type: "dashed" },
-              label: { formatter: `${number(data.target)} ${data.unit}`, color: token("--mg-bad"), position: "end", distance: 3 },
+              label: { formatter: `${number(data.target)} ${data.unit}`, color: token("--mg-bad"), position: upright ? "end" : "start", distance: 3 },
               data: [upright ? { yAxis: data.target } : { xAxis: data.target }],
             },
           }),

@@ -17,11 +17,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_gis.fields import GeometryField
 
-from landdamage.api.vectors import VectorFileSerializer, refuse_large, written
+from landdamage.api.vectors import VectorFileSerializer
 from landdamage.interchange.hydrography import KINDS
 from landdamage.models import Hydrography, TerritoryOverride
 from landdamage.services import hydrography, territory
 from landdamage.services.openings import region_of
+from landdamage.services.vector_files import refuse_large, written
 from minegis.access.permissions import Action, require, signed_in
 from minegis.registry.models import Mine
 

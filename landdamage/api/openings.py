@@ -14,9 +14,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from landdamage.accounting.surveyed import EXTENTS
-from landdamage.api.vectors import VectorFileSerializer, refuse_large, written
+from landdamage.api.vectors import VectorFileSerializer
 from landdamage.interchange.codes import BOOKABLE
 from landdamage.services.openings import Survey, opening_book, opening_check, region_of
+from landdamage.services.vector_files import refuse_large, written
 from minegis.access.permissions import Action, require, signed_in
 
 
@@ -38,6 +39,10 @@ class OpeningSerializer(VectorFileSerializer):
         required=False, default=None, allow_null=True, help_text="File with that layer; left out, it is in the file"
     )
     coverage_layer = serializers.CharField(required=False, allow_blank=True, default="")
+    change_note = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=2000,
+        help_text="What is different; needed where the year had been published and was withdrawn",
+    )  # fmt: skip
 
 
 class OpeningsView(APIView):
@@ -70,5 +75,7 @@ class OpeningsView(APIView):
         report = checked.as_dict()
         if not given["commit"] or not checked.usable:
             return Response(report, status.HTTP_422_UNPROCESSABLE_ENTITY if given["commit"] else status.HTTP_200_OK)
-        edition = opening_book(checked=checked, region=region, year=given["year"], user=user)
+        edition = opening_book(
+            checked=checked, region=region, year=given["year"], user=user, change_note=given["change_note"]
+        )
         return Response({**report, "edition": str(edition.pk)}, status.HTTP_201_CREATED)

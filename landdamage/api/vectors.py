@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from django.core.files.uploadedfile import UploadedFile
 from rest_framework import serializers
 
 from landdamage.interchange.read import SKIP, Choices
-from minegis.errors import MineGISError
-
-MAX_UPLOAD = 512 << 20  # a prefecture's patches are some 100 MB
 
 
 class VectorFileSerializer(serializers.Serializer[None]):
@@ -39,17 +33,3 @@ class VectorFileSerializer(serializers.Serializer[None]):
         """The answers, as the readers want them."""
         answers = ("layer", "crs", "encoding", "column", "mapping", "repair", "clip")
         return Choices(**{name: self.validated_data[name] for name in answers if name in self.validated_data})
-
-
-def refuse_large(*files: UploadedFile | None) -> None:
-    """Raise E-VEC-16 for files that are larger together than a region's vectors can be."""
-    size = sum(file.size or 0 for file in files if file)
-    if size > MAX_UPLOAD:
-        raise MineGISError("E-VEC-16", value=f"{size >> 20} MB", limit=f"{MAX_UPLOAD >> 20} MB")
-
-
-def written(file: UploadedFile, path: Path) -> Path:
-    """Put an uploaded file where the readers can open it."""
-    with path.open("wb") as out:
-        out.writelines(file.chunks())
-    return path

@@ -112,7 +112,8 @@ def _choose(found: Sequence[unpack.Source], wanted: str, lines: bool) -> tuple[u
     if len(candidates) > 1:
         candidates = [c for c in candidates if c[2].startswith("SHTB")] or candidates
     if len(candidates) > 1 or (wanted and candidates[0][2] != wanted):
-        raise MineGISError("E-VEC-12", value=", ".join(c[2] for c in candidates))
+        names = [c[2] for c in candidates]
+        raise MineGISError("E-VEC-12", value=", ".join(names), layers=names)
     return candidates[0][:2]
 
 

@@ -15,11 +15,11 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from landdamage.models import Edition, InterpretationRun
 from landdamage.pages.edition_actions import made, next_version, unfinished
+from landdamage.pages.imports import regions_for
 from landdamage.pages.ledger import Headline, headline
 from landdamage.selectors.editions import edition_regions, edition_sums, editions_visible
 from landdamage.services import editions
-from minegis.access.permissions import Action, allowed, readers, require
-from minegis.access.querysets import region_prefix
+from minegis.access.permissions import Action, allowed, require
 from minegis.access.requests import PageRequest
 from minegis.errors import MineGISError
 from minegis.jobs.pages import JobRow
@@ -77,16 +77,6 @@ def edition_row(edition: Edition, request: PageRequest) -> EditionRow:
     )
 
 
-def building_regions(request: PageRequest) -> list[Region]:
-    """Regions whose books the user may make."""
-    codes = request.user.region_codes(readers(Action.BUILD_EDITION))
-    if not codes:
-        return []
-    found = Region.objects.visible_to(request.user).defer("geom").filter(valid_to__isnull=True)
-    whole = None in codes
-    return [r for r in found if whole or any(r.code.startswith(region_prefix(str(code))) for code in codes)]
-
-
 def years_to_account(request: PageRequest) -> list[int]:
     """Years with interpreted imagery, newest first."""
     runs = InterpretationRun.objects.visible_to(request.user).filter(is_current=True, year__isnull=False)
@@ -115,7 +105,7 @@ def accounts(request: PageRequest) -> HttpResponse:
         return render(request, "landdamage/books/_accounts_table.html", context)
     may_build = allowed(request.user, Action.BUILD_EDITION)
     context |= {
-        "building": building_regions(request) if may_build else [],
+        "building": regions_for(request, Action.BUILD_EDITION) if may_build else [],
         "years": years_to_account(request) if may_build else [],
     }
     return render(request, "landdamage/books/accounts.html", context)

@@ -28,8 +28,10 @@ def charts(
     """The charts of the chosen tab, for the page's script."""
     makers: dict[str, Callable[[], list[dict[str, Any]]]] = {
         "account": lambda: [
+            _kinds(chosen, account, "closing"),
             _kinds(chosen, account, "new"),
             _kinds(chosen, account, "restored"),
+            _stocks(chosen, edition, account, past),
             _years(chosen, edition, account, past),
         ],
         "T1": lambda: [_regions(chosen, tables["T1"]), _coverage(chosen, tables["T1"])],
@@ -64,7 +66,11 @@ def _series(name: str, colour: str | list[str], values: list[float | None]) -> d
 
 def _kinds(chosen: Selection, account: Table, column: str) -> dict[str, Any]:
     rows = list(account.parts())
-    title = _("New damage by kind") if column == "new" else _("Restored by kind")
+    title, colour = {
+        "closing": (_("Stock by kind"), QUIET),
+        "new": (_("New damage by kind"), NEW),
+        "restored": (_("Restored by kind"), RESTORED),
+    }[column]
     return _unit(chosen) | {
         "id": column,
         "kind": "column",
@@ -73,12 +79,30 @@ def _kinds(chosen: Selection, account: Table, column: str) -> dict[str, Any]:
         "keys": [row.key for row in rows],
         "pick": "kind",
         "selected": chosen.kind,
-        "series": [_series(title, NEW if column == "new" else RESTORED, [_number(account, r, column) for r in rows])],
+        "series": [_series(title, colour, [_number(account, row, column) for row in rows])],
+    }
+
+
+def _each_year(edition: Edition, account: Table, past: Sequence[Past]) -> list[tuple[int, Table]]:
+    return [(one.edition.year, one.account) for one in reversed(past)] + [(edition.year, account)]
+
+
+def _stocks(chosen: Selection, edition: Edition, account: Table, past: Sequence[Past]) -> dict[str, Any]:
+    years = _each_year(edition, account, past)
+    name = _("Closing stock")
+    return _unit(chosen) | {
+        "id": "stocks",
+        "kind": "column",
+        "title": _("Stock by year"),
+        "categories": [str(year) for year, _table in years],
+        "keys": [],
+        "pick": "",
+        "series": [_series(name, QUIET, [_number(table, table.total, "closing") for _year, table in years])],
     }
 
 
 def _years(chosen: Selection, edition: Edition, account: Table, past: Sequence[Past]) -> dict[str, Any]:
-    years = [(one.edition.year, one.account) for one in reversed(past)] + [(edition.year, account)]
+    years = _each_year(edition, account, past)
     return _unit(chosen) | {
         "id": "years",
         "kind": "column",
@@ -141,6 +165,7 @@ def _coverage(chosen: Selection, table: Table) -> dict[str, Any]:
         "unit": "%",
         "digits": 2,
         "target": 95,
+        "most": 100,
         "categories": [table.cell(row, "region").text for row in rows],
         "keys": [row.key for row in rows],
         "pick": "region",

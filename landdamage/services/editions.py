@@ -144,6 +144,7 @@ def opening_import(
     user: User,
     covered: BaseGeometry | None = None,
     left_out: BaseGeometry | None = None,
+    change_note: str = "",
 ) -> Edition:
     """Begin a region's books with polygons of an earlier year: a draft whose account is queued.
 
@@ -161,18 +162,19 @@ def opening_import(
         user: an analyst of the region.
         covered: the surveyed ground, EPSG:4490, for ``layer`` alone.
         left_out: ground under polygons that were not taken over, EPSG:4490: it stays UNKNOWN.
+        change_note: what is different; needed where the year had been published and was withdrawn.
 
     Raises:
         ForbiddenError: the user may not build editions here.
-        MineGISError: E-EDI-20, the year has an edition.
+        MineGISError: E-EDI-20 the year has an edition, E-EDI-11 no change note, E-EDI-25 a region above or below keeps
+            books.
         ValueError: ``layer`` without ``covered``, or ``covered`` without ``layer``.
     """
     require(user, Action.BUILD_EDITION, region)
     if extent not in EXTENTS or (extent == "layer") != (covered is not None):
         raise ValueError(f"extent {extent!r} with covered ground {covered is not None}")
     Region.objects.select_for_update().get(pk=region.pk)
-    if Edition.objects.filter(region=region, year=year).exclude(state=State.WITHDRAWN).exists():
-        raise MineGISError("E-EDI-20")
+    refuse_opening(region, year)
     inputs = {"polygons_sha256": _kept(frame[["state", "geometry"]]), "coverage": extent}
     told = [(what, shape) for what, shape in (("covered", covered), ("left_out", left_out)) if shape is not None]
     if told:
@@ -180,10 +182,17 @@ def opening_import(
             {"what": [what for what, _ in told]}, geometry=[shape for _, shape in told], crs=SRID
         )
         inputs["coverage_sha256"] = _kept(outlines)
-    row = edition_draft(region=region, year=year, user=user)
+    row = edition_draft(region=region, year=year, user=user, change_note=change_note)
     row.based_on, row.is_opening, row.inputs = None, True, inputs
     row.save(update_fields=["based_on", "is_opening", "inputs"])
     return edition_compute(edition=row, user=user, lock=row.lock)
+
+
+def refuse_opening(region: Region, year: int) -> None:
+    """Raise what stands in the way of an opening book whatever its file holds: E-EDI-20 or E-EDI-25."""
+    if Edition.objects.filter(region=region, year=year).exclude(state=State.WITHDRAWN).exists():
+        raise MineGISError("E-EDI-20")
+    _refuse_second_book(region)
 
 
 def _kept(table: gpd.GeoDataFrame) -> str:

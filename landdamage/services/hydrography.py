@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import shapely
@@ -19,6 +20,7 @@ from minegis.access.models import User
 from minegis.access.permissions import Action, require
 from minegis.errors import MineGISError
 from minegis.registry.models import SRID, Region
+from minegis.units import GEOD, areas_cm2
 
 AT_ONCE = 2000
 
@@ -130,6 +132,42 @@ def hydrography_remove(*, hydrography: Hydrography, user: User) -> None:
     """
     require(user, Action.EDIT_HYDROGRAPHY, hydrography.region)
     hydrography.delete()
+
+
+@transaction.atomic
+def delivery_remove(*, region: Region, sha256: str, user: User) -> int:
+    """Remove all waters of a file that was imported by mistake; editions keep those they were computed with.
+
+    Returns:
+        Number of waters removed.
+
+    Raises:
+        ForbiddenError: the user may not keep the waters of this region.
+    """
+    require(user, Action.EDIT_HYDROGRAPHY, region)
+    count, _ = Hydrography.objects.filter(region=region, source_sha256=sha256).delete()
+    return count
+
+
+def measured(frame: gpd.GeoDataFrame) -> list[dict[str, Any]]:
+    """What a file of waters holds per kind: kind, rows, area_cm2 of outlines, length_m of courses (on the ellipsoid).
+
+    Args:
+        frame: EPSG:4490; geometry and kind, as ``read_hydrography`` gives them.
+    """
+    found = []
+    for kind, rows in frame.groupby("kind"):
+        shapes = rows.geometry.to_numpy()
+        areas = shapely.get_dimensions(shapes) == 2
+        found.append(
+            {
+                "kind": kind,
+                "rows": len(rows),
+                "area_cm2": int(areas_cm2(shapes[areas]).sum()),
+                "length_m": sum(GEOD.geometry_length(shape) for shape in shapes[~areas]),
+            }
+        )
+    return found
 
 
 def file_sha256(path: Path) -> str:

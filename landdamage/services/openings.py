@@ -113,12 +113,12 @@ def opening_check(
     return CheckedOpening(dataclasses.replace(opening, findings=findings), survey.extent, covered, rest)
 
 
-def opening_book(*, checked: CheckedOpening, region: Region, year: int, user: User) -> Edition:
+def opening_book(*, checked: CheckedOpening, region: Region, year: int, user: User, change_note: str = "") -> Edition:
     """Book what was read as the region's first edition, whose account is queued.
 
     Raises:
         ForbiddenError: the user may not build editions here.
-        MineGISError: the first error of the file or of the answers; E-EDI-20, the year has an edition.
+        MineGISError: the first error of the file or of the answers; what ``opening_import`` refuses.
     """
     opening = checked.opening
     fault = next((finding for finding in checked.findings if finding.severity == "error"), None)
@@ -132,6 +132,7 @@ def opening_book(*, checked: CheckedOpening, region: Region, year: int, user: Us
         extent=checked.extent,  # type: ignore[arg-type]  # another answer is an error
         covered=checked.covered,
         left_out=opening.left_out,
+        change_note=change_note,
         user=user,
     )
 

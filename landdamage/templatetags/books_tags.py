@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from landdamage.reports.table import NOTHING, UNIT_TEXT, Table
 from minegis.problems import request_language
 
 register = template.Library()
+_LONG_NUMBER = re.compile(r"([-+−<>]*)(\d{4,})((?:\.\d+)?)")
 
 
 @register.filter
@@ -96,7 +98,14 @@ def column_name(table: Table, key: str) -> str:
 @register.simple_tag
 def total_cell(table: Table, key: str) -> str:
     """The total of a column; a dash where the table does not have it."""
-    return table.cell(table.total, key).text if key in table.index else NOTHING
+    return grouped(table.cell(table.total, key).text) if key in table.index else NOTHING
+
+
+@register.filter
+def grouped(text: str) -> str:
+    """A printed number with a comma at every third digit before the point; other texts as they are."""
+    found = _LONG_NUMBER.fullmatch(text)
+    return f"{found[1]}{int(found[2]):,}{found[3]}" if found else text
 
 
 @register.filter

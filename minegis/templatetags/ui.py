@@ -49,6 +49,12 @@ def mu(cm2: int | None) -> str:
 
 
 @register.filter
+def km(metres: float | None) -> str:
+    """Kilometres with two decimals from metres."""
+    return DASH if metres is None else f"{metres / 1000:,.2f}"
+
+
+@register.filter
 def change(cm2: int | None) -> str:
     """A difference in hectares with its sign, U+2212 for minus."""
     if cm2 is None:

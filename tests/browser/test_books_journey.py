@@ -8,12 +8,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
+import pyogrio
 import pytest
 import rasterio
+import shapely
 from playwright.sync_api import Page, expect
 from rasterio.transform import from_bounds
 
+from landdamage.models import Edition
 from landdamage.selectors.editions import edition_sums
 from landdamage.selectors.reviews import tailings_open
 from minegis import units
@@ -48,7 +52,11 @@ def _new(books: SimpleNamespace) -> int:
 
 
 def test_decide_freeze_and_publish(
-    books: SimpleNamespace, open_page: Callable[..., Page], sign_in: Callable[[Page, Any], None], web_server: Any
+    books: SimpleNamespace,
+    open_page: Callable[..., Page],
+    sign_in: Callable[[Page, Any], None],
+    web_server: Any,
+    tmp_path: Path,
 ) -> None:
     server = web_server()
     before = _new(books)
@@ -127,10 +135,42 @@ def test_decide_freeze_and_publish(
         expect(page.locator("#dialog .facts")).to_contain_text(f"{shown[1]} hm²")
         page.click("#dialog button[type=submit]")
         expect(page.locator(".bar .state")).to_contain_text(state)
+        if name == "freeze":
+            _import_an_earlier_year(page, books, tmp_path)
         page.context.close()  # before the server goes away under its polls
     books.draft.refresh_from_db()
     assert books.draft.state == "published"
     assert units.to_hm2(_new(books)) == shown[1]
+
+
+def _import_an_earlier_year(page: Page, books: SimpleNamespace, folder: Path) -> None:
+    """Polygons of 2021 become the opening book, once the report's question is answered."""
+    east = WEST + 2 * STEP
+    shapes = [shapely.box(WEST, SOUTH, WEST + STEP, SOUTH + STEP), shapely.box(WEST + STEP, SOUTH, east, SOUTH + STEP)]
+    frame = gpd.GeoDataFrame({"DWMC": ["露天采场", "矿山建筑"]}, geometry=shapes, crs=4490)
+    pyogrio.write_dataframe(frame, folder / "旧图斑.gpkg")
+    follow(page.locator(".rail >> text=Accounts"))
+    follow(page.locator(".bar >> text=Import an earlier year"))
+    expect(page.locator("#year")).to_have_value("2021")
+    page.set_input_files("input[name=file]", folder / "旧图斑.gpkg")
+    expect(page.locator("[data-file-name]")).to_contain_text("旧图斑.gpkg")
+    page.check("input[value=unknown]")
+    page.press("#year", "Enter")
+    expect(page.locator("[data-verdict]")).to_be_focused()
+    expect(page.locator("#report")).to_contain_text("E-VEC-11")
+    expect(page.locator("#book")).to_have_count(0)
+    page.select_option("[aria-label='Means: 矿山建筑']", "living_area")
+    page.click("#report >> text=Check again")
+    total = units.to_hm2(sum(units.area_cm2(shape) for shape in shapes))
+    expect(page.locator("#opening-states tfoot")).to_contain_text(str(total))
+    page.check("input[value=whole]")
+    page.click("#book")  # the report was about another answer: shown again, not booked
+    expect(page.locator("#report")).to_contain_text("has changed since the last check")
+    assert not Edition.objects.filter(year=2021).exists()
+    follow(page.locator("#book"))
+    expect(page.locator(".bar h1")).to_contain_text("2021")
+    edition = Edition.objects.get(year=2021)
+    assert (edition.is_opening, edition.inputs["coverage"], edition.created_by) == (True, "whole", books.analyst)
 
 
 def _open(books: SimpleNamespace) -> list[Any]:
@@ -140,11 +180,12 @@ def _open(books: SimpleNamespace) -> list[Any]:
 def test_pages_of_the_books_fit_a_phone(
     books: SimpleNamespace, open_page: Callable[..., Page], sign_in: Callable[[Page, Any], None], web_server: Any
 ) -> None:
-    page = open_page(web_server().url, width=390, height=844)
+    page = open_page(web_server().url, width=390, height=844, language="en-GB")  # its words are the longer ones
     sign_in(page, books.reviewer)
     add_patches(books)
-    for path in ("/accounts/", f"/editions/{books.draft.pk}/?tab=T3", f"/editions/{books.draft.pk}/decisions/",
-                 f"/editions/{books.draft.pk}/tailings/", f"/editions/{books.draft.pk}/waters/"):  # fmt: skip
+    books_of = f"/editions/{books.draft.pk}"
+    for path in ("/accounts/", f"{books_of}/?tab=T3", f"{books_of}/decisions/", f"{books_of}/tailings/",
+                 f"{books_of}/waters/", "/hydrography/"):  # fmt: skip
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0, path
     page.context.close()

@@ -42,6 +42,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--coverage-file", type=Path, help="file with that layer; left out, it is in FILE")
         parser.add_argument("--coverage-layer", default="", help="name of that layer")
+        parser.add_argument("--change-note", default="", help="what is different, where the year was withdrawn")
         parser.add_argument("--dry-run", action="store_true", help="only check the file")
         parser.add_argument("--language", choices=["zh", "en"], default="zh")
 
@@ -87,5 +88,7 @@ class Command(BaseCommand):
         if not checked.usable:
             raise CommandError("nothing was imported")
         if not options["dry_run"]:
-            edition = opening_book(checked=checked, region=region, year=options["year"], user=user)
+            edition = opening_book(
+                checked=checked, region=region, year=options["year"], user=user, change_note=options["change_note"]
+            )
             self.stdout.write(f"{edition} {edition.pk}")
