@@ -31,6 +31,7 @@ export interface Style {
   states: Record<string, Look>;
   flows: Record<string, string>;
   outlines: Record<string, Outline>;
+  surveyed: boolean; // carried ground is known from a survey: only what nobody ever saw is hatched
 }
 
 type CellFeature = Feature<Geometry, CellProperties>;
@@ -97,7 +98,7 @@ export class CellLayer {
   private path(cell: CellProperties): L.PathOptions {
     const outline = this.style.outlines[cell.flow];
     const look = this.style.states[cell.flow === "undecided" || cell.flow === "rejected" ? cell.seen : cell.now];
-    const unseen = cell.flow === "carried";
+    const unseen = cell.flow === "carried" && (!this.style.surveyed || cell.now === "unknown");
     const hatch = unseen ? "url(#hatch-unobserved)" : look?.hatch && look.hatch !== "none" ? `url(#filled-${look.hatch})` : null;
     return {
       className: `cell flow-${cell.flow}`,

@@ -95,6 +95,10 @@ function bars(data: ChartData): echarts.EChartsCoreOption {
   const names = { type: "category" as const, data: data.categories, ...axis, inverse: !upright, splitLine: { show: false } };
   names.axisLabel = { ...axis.axisLabel, ...(upright ? { interval: 0 } : { width: 108, overflow: "truncate" }) } as typeof axis.axisLabel;
   const values = { type: "value" as const, ...axis, splitNumber: 4, ...(data.most === undefined ? {} : { max: data.most, interval: data.most / 5 }) };
+  // Nothing but zeros has no scale: ticks would be invented.
+  if (data.series.every((series) => series.values.every((value) => !value))) {
+    Object.assign(values, { max: data.most ?? 1, axisLabel: { show: false }, splitLine: { show: false } });
+  }
   const many = data.series.length > 1;
   return {
     ...base,

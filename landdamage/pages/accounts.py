@@ -56,7 +56,7 @@ def sums_of(edition: Edition) -> dict[str, dict[str, int]]:
 
 def figures_of(edition: Edition, sums: dict[str, dict[str, int]]) -> Headline:
     """The five figures of the whole edition."""
-    regions = edition_regions(edition)
+    regions = [] if edition.is_opening else edition_regions(edition)  # no imagery of its year was looked at
     return headline(sums, sum(r.monitored_cm2 for r in regions), sum(r.observed_cm2 for r in regions))
 
 
@@ -72,7 +72,11 @@ def edition_row(edition: Edition, request: PageRequest) -> EditionRow:
         edition=edition,
         figures=figures_of(edition, sums_of(edition)) if edition.computed_at else None,
         outdated=is_outdated(edition),
-        incomplete=[region.code for region in edition_regions(edition) if region.coverage < LEAST_COVERAGE],
+        incomplete=[
+            region.code
+            for region in edition_regions(edition)
+            if region.coverage < LEAST_COVERAGE and not edition.is_opening
+        ],
         job=JobRow(edition.job, request) if edition.job else None,
     )
 

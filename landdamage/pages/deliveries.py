@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from landdamage.interchange.write import ENCODINGS, FORMATS, GRIDS
@@ -21,6 +22,9 @@ from minegis.jobs.pages import JobRow
 SHOWN = 20  # the newest; older ones stay in the storage and in the API
 
 
+LANGUAGES = {"zh": gettext_lazy("Chinese"), "en": gettext_lazy("English")}
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
     """A delivery as the list shows it."""
@@ -32,7 +36,8 @@ class DeliveryRow:
     def what(self) -> str:
         """Its options in short: the language of a report, format and coding of vectors."""
         names = ("language",) if self.delivery.kind == Delivery.Kind.REPORT else ("format", "encoding", "crs")
-        return " · ".join(str(self.delivery.options[name]) for name in names if self.delivery.options.get(name))
+        said = [str(self.delivery.options[name]) for name in names if self.delivery.options.get(name)]
+        return " · ".join(str(LANGUAGES.get(one, one)) for one in said)
 
 
 def delivery_context(request: PageRequest, edition: Edition) -> dict[str, object]:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 from django_htmx.http import HttpResponseClientRefresh
 
 from landdamage import taxonomy
-from landdamage.accounting.states import KINDS, NAMES
+from landdamage.accounting.states import KINDS, NAMES, State
 from landdamage.models import Edition, Scene
 from landdamage.pages.accounts import edition_row, sums_of
 from landdamage.pages.deliveries import delivery_context
@@ -125,7 +125,7 @@ def edition(request: PageRequest, edition_id: UUID) -> HttpResponse:
     tables = tables_of(request, found, chosen, language) if chosen.tab != "account" else {}
     past = past_years(request, found, chosen, language)
     account = in_unit(account_table(found.year, sums, language), chosen.unit)
-    figures = headline(sums, *ground(regions, mines, chosen))
+    figures = headline(sums, *((0, 0) if found.is_opening else ground(regions, mines, chosen)))
     return render(
         request,
         "landdamage/books/edition.html",
@@ -206,7 +206,7 @@ def map_data(request: PageRequest, found: Edition, chosen: Selection) -> dict[st
     return {
         "bounds": extent,
         "cells": reverse("edition-cells", args=[found.pk]),
-        "style": map_style(),
+        "style": map_style(surveyed=found.is_opening),
         "filter": chosen.filter,
         "scenes": year_scenes(request, found),
     }
@@ -237,7 +237,7 @@ def legend(found: Edition) -> dict[str, Any]:
             if flow in flows
         ],
         "classes": [c for c in taxonomy.ALL_CLASSES if c.code in shown],
-        "unobserved": "carried" in flows,
+        "unobserved": "carried" in flows and (not found.is_opening or State.UNKNOWN.code in states),
     }
 
 

@@ -47,8 +47,11 @@ def visible_edition(request: PageRequest, edition_id: UUID) -> Edition:
     return get_object_or_404(editions_visible(request.user).select_related("job", "supersedes"), pk=edition_id)
 
 
-def map_style() -> dict[str, Any]:
-    """Names and looks of states and flows in the language of the request, for the map's script."""
+def map_style(*, surveyed: bool = False) -> dict[str, Any]:
+    """Names and looks of states and flows in the language of the request, for the map's script.
+
+    ``surveyed``: what was carried along is known from a survey, so it is drawn as what it is and not as unobserved.
+    """
     language = 0 if request_language() == "zh" else 1
     states = {}
     for state in State:
@@ -58,6 +61,7 @@ def map_style() -> dict[str, Any]:
         states[state.code] = {"name": NAMES[state.code][language], "colour": colour, "hatch": hatch}
     return {
         "states": states,
+        "surveyed": surveyed,
         "flows": {flow.value: NAMES[flow.value][language] for flow in Flow},
         "outlines": {
             flow: {"colour": outline.colour, "dash": outline.dash} for flow, outline in taxonomy.OUTLINE_OF_FLOW.items()
