@@ -100,14 +100,16 @@ def sent(request: PageRequest, *, questions: Sequence[str], meanings: Sequence[s
         beside = None
     refuse_large(file, beside)
     said = {name: request.POST.get(name, "").strip()[:MOST_TEXT] for name in (*_ANSWERS, *questions)}
-    flags = {name: request.POST.get(name) == "1" for name in ("repair", "clip")}
     mapping: dict[str, str] = {}
     if request.POST.get("about") == f"{said['layer']}/{said['column']}":  # else they are about another column's words
         pairs = zip(request.POST.getlist("class"), request.POST.getlist("meaning"), strict=False)
         mapping = {text: meaning for text, meaning in pairs if meaning}
     if not set(mapping.values()) <= {SKIP, *meanings} or said["encoding"] not in ("", *dict(ENCODINGS)):
         raise MineGISError("E-API-01")
-    choices = Choices(**{name: said[name] for name in _ANSWERS}, mapping=mapping, **flags)
+    choices = Choices(
+        layer=said["layer"], crs=said["crs"], encoding=said["encoding"], column=said["column"], mapping=mapping,
+        repair=request.POST.get("repair") == "1", clip=request.POST.get("clip") == "1",
+    )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         path = written(file, Path(folder) / "upload")
         side = written(beside, Path(folder) / "coverage") if beside else None
