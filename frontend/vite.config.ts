@@ -19,6 +19,7 @@ export default defineConfig({
         books: "src/books.ts",
         edition: "src/edition.ts",
         decisions: "src/decisions.ts",
+        plate: "src/plate.ts",
         "patch-queue": "src/patch-queue.ts",
         subsidence: "src/subsidence.ts",
         imports: "src/imports.ts",

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from landdamage.models import Hydrography, InterpretationRun, SampleSet, Scene, TerritoryOverride
+from landdamage.models import Hydrography, InterpretationRun, LabelPlate, SampleSet, Scene, TerritoryOverride
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
@@ -69,3 +69,12 @@ class SampleSetAdmin(ReadOnlyAdmin):
     list_display = ("name", "version", "region", "kind", "state", "tiles", "leaky", "created_by", "created_at")
     list_filter = ("state", "kind", "region")
     search_fields = ("name", "sha256")
+
+
+@admin.register(LabelPlate)
+class LabelPlateAdmin(ReadOnlyAdmin):
+    """Label plates."""
+
+    list_display = ("scene", "state", "side_px", "created_by", "created_at")
+    list_filter = ("state", "scene__region")
+    exclude = ("pixels", "doubt")

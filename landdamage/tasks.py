@@ -42,6 +42,13 @@ def sample_set(context: JobContext) -> None:
     sample_set_build(context)
 
 
+def label_plate(context: JobContext) -> None:
+    """Cut a window of a scene into superpixels (queue ``cpu``)."""
+    from landdamage.services.labelling import plate_cut
+
+    plate_cut(context)
+
+
 @shared_task
 def account_units(job_id: str, count: int) -> None:
     """Help an account that is under way: any number of workers may, none must."""

@@ -1034,6 +1034,56 @@ def _table() -> dict[str, Entry]:
             "请等待生成完毕，或查看任务状态",
             "Wait until it is built, or look at its job",
         ),
+        # Labels on superpixels
+        "E-LAB-01": e(
+            422,
+            "窗口或超像素大小 {value} 超出范围",
+            "{value} is no allowed size of a window or superpixel",
+            "可用：{known}",
+            "Allowed: {known}",
+        ),
+        "E-LAB-02": e(
+            422,
+            "窗口内没有影像数据",
+            "The image has no data in this window",
+            "请另选位置",
+            "Choose another place",
+        ),
+        "E-LAB-03": e(
+            422,
+            "没有这样的超像素或标注：{value}",
+            "No such superpixel or label: {value}",
+            "可用：{known}",
+            "Allowed: {known}",
+        ),
+        "E-LAB-04": e(
+            409,
+            "标注图版当前状态为“{value}”，尚不能标注",
+            "The label plate is {value}; it cannot be labelled yet",
+            "请等待切分完毕，或查看任务状态",
+            "Wait until it is cut, or look at its job",
+        ),
+        "E-LAB-05": e(
+            422,
+            "所选影像上还没有超像素标注",
+            "Nothing has been labelled on superpixels of these images yet",
+            "请先在“模型 ▸ 标注”中标注",
+            "Label some under Models ▸ Labels first",
+        ),
+        "E-LAB-06": e(
+            422,
+            "位置 {value} 不在影像范围内",
+            "{value} is no place on the image",
+            "请输入影像内的经度、纬度，或留空",
+            "Give longitude, latitude on the image, or leave it empty",
+        ),
+        "E-LAB-07": e(
+            422,
+            "该影像不能用于标注",
+            "This scene cannot be labelled",
+            "只有通过检查的影像可以标注",
+            "Only scenes that passed the checks can",
+        ),
         # Accounting
         "E-ACC-01": e(
             500,

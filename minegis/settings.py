@@ -202,6 +202,12 @@ JOB_KINDS = {
         "on_end": "landdamage.services.sample_sets.sample_set_job_ended",
         "on_retry": "landdamage.services.sample_sets.sample_set_job_retried",
     },
+    "label_plate": {
+        "handler": "landdamage.tasks.label_plate",
+        "queue": "cpu",
+        "on_end": "landdamage.services.labelling.plate_job_ended",
+        "on_retry": "landdamage.services.labelling.plate_job_retried",
+    },
 }
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)
 JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", default=3)
@@ -308,6 +314,7 @@ SPECTACULAR_SETTINGS = {
         "BookStateEnum": "landdamage.models.books.STATE_CODES",
         "ChangeKindEnum": "landdamage.models.ChangePiece.Kind",
         "DeliveryKindEnum": "landdamage.models.Delivery.Kind",
+        "LabelPlateStateEnum": "landdamage.models.LabelPlate.State",
         "SampleSetStateEnum": "landdamage.models.SampleSet.State",
         "SampleSetKindEnum": "landdamage.models.SampleSet.Kind",
     },

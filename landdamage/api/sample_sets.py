@@ -43,7 +43,7 @@ class SampleSetRequestSerializer(serializers.Serializer[Any]):
 
     name = serializers.CharField(max_length=80)
     region = serializers.CharField(max_length=9)
-    kind = serializers.ChoiceField([SampleSet.Kind.PATCHES.value, SampleSet.Kind.VECTORS.value])
+    kind = serializers.ChoiceField(SampleSet.Kind.values)
     source = serializers.JSONField(required=False, default=dict)  # type: ignore[assignment]  # DRF's own attribute
     params = serializers.JSONField(required=False, default=dict)
     file = serializers.FileField(required=False, default=None)

@@ -8,6 +8,7 @@ from landdamage.api.decisions import ChangeViewSet, ControlViewSet, EvidenceView
 from landdamage.api.deliveries import DeliveryViewSet
 from landdamage.api.editions import EditionViewSet, MonitoredAreaViewSet
 from landdamage.api.ground import HydrographyViewSet, OverrideViewSet
+from landdamage.api.labels import LabelPlateViewSet
 from landdamage.api.openings import OpeningsView
 from landdamage.api.runs import PatchViewSet, RunViewSet, run_tile
 from landdamage.api.sample_sets import SampleSetViewSet
@@ -28,6 +29,7 @@ router.register("control-polygons", ControlViewSet)
 router.register("hydrography", HydrographyViewSet)
 router.register("territory-overrides", OverrideViewSet)
 router.register("samples", SampleViewSet)
+router.register("label-plates", LabelPlateViewSet)
 router.register("sample-sets", SampleSetViewSet)
 router.register("check-points", PointViewSet)
 router.register("deliveries", DeliveryViewSet)

@@ -17,6 +17,7 @@ from landdamage.models.books import (
 )
 from landdamage.models.ground import Hydrography, TerritoryOverride
 from landdamage.models.interpretation import InterpretationRun, Patch, PatchReview
+from landdamage.models.labels import LabelPlate, LabelSheet
 from landdamage.models.samples import SampleSet
 from landdamage.models.scene import RegistrationCheck, Scene
 
@@ -31,6 +32,8 @@ __all__ = [
     "Evidence",
     "Hydrography",
     "InterpretationRun",
+    "LabelPlate",
+    "LabelSheet",
     "MonitoredArea",
     "ObservationMask",
     "Patch",

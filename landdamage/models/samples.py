@@ -36,7 +36,7 @@ class SampleSet(models.Model):
 
         PATCHES = "patches", _("Accepted patches")
         VECTORS = "vectors", _("Polygon file")
-        LABELS = "labels", _("Label rasters")
+        LABELS = "labels", _("Superpixel labels")
 
     set_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=80)

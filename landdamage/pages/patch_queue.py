@@ -26,6 +26,7 @@ from landdamage.pages.review_parts import review_parts
 from landdamage.selectors.editions import edition_mines
 from landdamage.selectors.reviews import (
     edition_patch,
+    least_sure_first,
     reviews_since,
     tailings_open,
     tailings_reviewed,
@@ -37,6 +38,7 @@ from minegis.access.requests import PageRequest
 from minegis.problems import request_language
 
 PAGE_SIZE = 50
+LEAST_SURE = "margin"  # ?order= for where the model is least sure
 CONFIRMED = PatchReview.Verdict.CONFIRMED
 
 
@@ -141,9 +143,9 @@ def _page(request: PageRequest, edition_id: UUID, desk: str) -> HttpResponse:
     edition = readable(request, edition_id)
     tabs = TABS[desk]
     tab = next((tab for tab in tabs if tab.code == request.GET.get("tab")), tabs[0])
-    page = Paginator(_filtered(patches(desk, edition, tab.code), request.GET), PAGE_SIZE).get_page(
-        request.GET.get("page")
-    )
+    listed = _filtered(patches(desk, edition, tab.code), request.GET)
+    by_margin = request.GET.get("order") == LEAST_SURE
+    page = Paginator(least_sure_first(listed) if by_margin else listed, PAGE_SIZE).get_page(request.GET.get("page"))
     found = counts(desk, edition)
     total, open_ = sum(found.values()), sum(found.get(tab.code, 0) for tab in tabs if tab.blocks)
     context: dict[str, Any] = {
@@ -157,6 +159,7 @@ def _page(request: PageRequest, edition_id: UUID, desk: str) -> HttpResponse:
         "reviewed": found.get("decided", 0) if desk == "waters" else total - open_,
         "unread": reviews_since(edition) if edition.state == Edition.State.DRAFT else 0,
         "page": page,
+        "by_margin": by_margin,
         "rows": [patch_row(patch, request, getattr(patch, "counts", "")) for patch in page],
         "may_decide": may_decide(request, edition),
         "filtered": any(request.GET.get(name) for name in ("mine", "min")),
@@ -187,7 +190,8 @@ def _page(request: PageRequest, edition_id: UUID, desk: str) -> HttpResponse:
 
 @require_GET
 def tailings(request: PageRequest, edition_id: UUID) -> HttpResponse:
-    """Tailings ponds found by a network: ``?tab= &mine= &min=`` choose, ``&patch=`` opens; htmx asks for the list."""
+    """Tailings ponds found by a network: ``?tab= &mine= &min=`` choose, ``&order=margin`` brings first what the
+    model was least sure of, ``&patch=`` opens; htmx asks for the list."""
     return _page(request, edition_id, "tailings")
 
 

@@ -65,6 +65,7 @@ def scene(request: PageRequest, scene_id: UUID) -> HttpResponse:
         "may_edit_registration": found.state != Scene.State.CHECKING
         and allowed(request.user, "registration.edit", found.region),
         "may_edit_observation": allowed(request.user, "observation.edit", found.region),
+        "may_label": found.is_usable and images and allowed(request.user, "sample.label", found.region),
         "may_export": run is not None and allowed(request.user, "vectors.export", found.region),
         "models": sorted(available().values(), key=lambda card: card.gsd_m),
         "scene_data": _scene_data(found, run) if images else None,

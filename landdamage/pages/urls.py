@@ -12,6 +12,7 @@ from landdamage.pages import (
     edition_actions,
     edition_cells,
     hydrography,
+    labels,
     opening,
     overview,
     patch_queue,
@@ -70,6 +71,9 @@ urlpatterns = [
     path("models/samples/<uuid:set_id>/", sample_sets.detail, name="sample-set"),
     path("models/samples/<uuid:set_id>/table.csv", sample_sets.table_csv, name="sample-set-table"),
     path("models/samples/<uuid:set_id>/<str:tile_id>.png", sample_sets.picture, name="sample-set-tile"),
+    path("models/labels/", labels.listing, name="labels"),
+    path("models/labels/make/", labels.make, name="labels-make"),
+    path("models/labels/<uuid:plate_id>/", labels.plate, name="label-plate"),
     path("samples/<uuid:sample_id>/label/", samples.label, name="sample-label"),
     path("samples/points/<int:point_id>/<str:when>.png", samples.chip, name="sample-chip"),
 ]

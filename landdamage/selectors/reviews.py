@@ -143,6 +143,18 @@ def _ordered(patches: QuerySet[Patch]) -> QuerySet[Patch]:
     return found.order_by("-weight", "patch_id")
 
 
+def least_sure_first(patches: QuerySet[Patch]) -> QuerySet[Patch]:
+    """The same patches so that the next corrections teach a model most: (1 - margin) times area, the largest first.
+
+    Outlines that people drew or edited come last: no model was unsure of them.
+    """
+    doubt = Case(
+        When(source=Patch.Source.MODEL, then=Value(1.0) - F("margin")), default=Value(0.0), output_field=FloatField()
+    )
+    found = patches.annotate(teaches=Cast(F("area_cm2"), FloatField()) * doubt)
+    return found.order_by("-teaches", "-area_cm2", "patch_id")
+
+
 @dataclass(frozen=True, slots=True)
 class WaterFacts:
     """What speaks for a water's origin; shares 0-1.

@@ -21,10 +21,12 @@ from landdamage.learning.samples import sampleset
 from landdamage.learning.samples.build import build
 from landdamage.learning.samples.images import ImageSource, safe_name
 from landdamage.learning.samples.imports import PolygonFile, read_polygons
-from landdamage.learning.samples.material import Material, PolygonMaterial
+from landdamage.learning.samples.material import Material, PolygonMaterial, RasterMaterial
 from landdamage.learning.samples.params import Params
-from landdamage.models import SampleSet, Scene
+from landdamage.learning.superpixels.raster import label_raster
+from landdamage.models import LabelSheet, SampleSet, Scene
 from landdamage.selectors.accepted import Accepted, accepted_ground, mine_ground, models_used, scenes_below
+from landdamage.selectors.labelling import labelled_sheets, windows_of
 from landdamage.services.files import file_path, files
 from landdamage.services.observation import observation_of
 from minegis.access.models import User
@@ -38,7 +40,11 @@ from minegis.registry.models import Region
 Kind = SampleSet.Kind
 PREVIEWS = 12  # tiles that the page shows
 ANSWERS = ("layer", "crs", "encoding", "column", "mapping")  # of a polygon file
-_ALLOWED = {Kind.PATCHES: ("since", "years"), Kind.VECTORS: ("scenes", "years", "surveyed", *ANSWERS)}
+_ALLOWED = {
+    Kind.PATCHES: ("since", "years"),
+    Kind.VECTORS: ("scenes", "years", "surveyed", *ANSWERS),
+    Kind.LABELS: ("scenes", "years"),
+}
 
 
 @transaction.atomic
@@ -59,10 +65,10 @@ def sample_set_request(
         region: whose scenes and labels; it decides who sees the set.
         user: who wants it.
         name: of the set.
-        kind: ``patches`` (accepted ones) or ``vectors`` (a polygon file).
+        kind: ``patches`` (accepted ones), ``vectors`` (a polygon file) or ``labels`` (what people said on superpixels).
         source: of patches: since (ISO date or moment, or ``model@version`` for when that model first ran), years; of
             vectors: scenes (ids) or years, surveyed (the mines' ground counts as surveyed), layer, crs, encoding,
-            column, mapping.
+            column, mapping; of labels: scenes (ids) or years. The sheets and their versions are written down.
         params: see ``Params``.
         file: the polygon file, which is kept.
         file_name: its owner's name for it.
@@ -70,7 +76,7 @@ def sample_set_request(
     Raises:
         ForbiddenError: the user may not build sample sets in the region.
         SampleSetError: E-SET-24 a parameter or source is not valid; E-SET-27 no scene is left.
-        MineGISError: the first error of the polygon file.
+        MineGISError: the first error of the polygon file; E-LAB-05 nothing is labelled on superpixels.
     """
     require(user, Action.BUILD_SAMPLE_SET, region)
     if not name.strip():
@@ -85,7 +91,12 @@ def sample_set_request(
             if finding.severity == "error":
                 raise MineGISError(finding.code, **finding.values)
         about |= {"file_sha256": files().put(file).sha256, "file_name": file_name or file.name}
-    if not _scenes(region, kind, about):
+    if kind == Kind.LABELS:
+        sheets = labelled_sheets(region, about.get("years", ()), about.get("scenes", ()))
+        if not sheets:
+            raise MineGISError("E-LAB-05")
+        about |= {"sheets": [[sheet.pk, sheet.version] for sheet in sheets]}
+    elif not _scenes(region, kind, about):
         raise SampleSetError("E-SET-27")
     # The row is locked so that two requests at once get two versions.
     Region.objects.select_for_update(of=("self",)).get(pk=region.pk)
@@ -225,8 +236,28 @@ def vector_material(region: Region, source: Mapping[str, Any]) -> PolygonMateria
     return PolygonMaterial(images, [checked.layer], surveyed=surveyed, kind=Kind.VECTORS.value)
 
 
-def material_of(row: SampleSet) -> Material:
-    """What a set is made of."""
+def label_material(source: Mapping[str, Any], folder: Path) -> RasterMaterial:
+    """What people said on superpixels, as rasters written into a folder; where two differ it is unlabelled."""
+    versions = dict(source["sheets"])
+    rows = LabelSheet.objects.filter(pk__in=versions).select_related("plate__scene").order_by("pk")
+    by_scene: dict[UUID, list[LabelSheet]] = {}
+    for sheet in rows:
+        by_scene.setdefault(sheet.plate.scene_id, []).append(sheet)
+    images, rasters = [], {}
+    folder.mkdir(parents=True, exist_ok=True)
+    for sheets in by_scene.values():
+        image = image_of_scene(sheets[0].plate.scene)
+        images.append(image)
+        rasters[image.name] = folder / f"{image.name}.tif"
+        windows = windows_of((sheet, versions[sheet.pk]) for sheet in sheets)
+        label_raster(image.path, rasters[image.name], windows)
+    return RasterMaterial(images, rasters, kind=Kind.LABELS.value)
+
+
+def material_of(row: SampleSet, folder: Path) -> Material:
+    """What a set is made of; ``folder`` takes files that are made for it."""
+    if row.kind == Kind.LABELS:
+        return label_material(row.source, folder)
     if row.kind == Kind.PATCHES:
         return patch_material(row.region, row.source)
     return vector_material(row.region, row.source)
@@ -244,7 +275,7 @@ def sample_set_build(context: JobContext) -> None:
     else:
         named = mine_ground(row.region) if row.params.get("regions") == "mine" else []
         made = build(
-            material_of(row),
+            material_of(row, context.workdir / "labels"),
             Params.from_dict(row.params),
             done,
             name=str(row),

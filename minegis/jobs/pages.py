@@ -29,6 +29,7 @@ KINDS = {
     "account": gettext_lazy("Account of a year"),
     "deliver": gettext_lazy("Report or vectors"),
     "sample_set": gettext_lazy("Sample set"),
+    "label_plate": gettext_lazy("Label plate"),
 }
 STAGES = {
     "store": gettext_lazy("storing the original"),
@@ -52,6 +53,7 @@ STAGES = {
     "report": gettext_lazy("writing the report"),
     "pack": gettext_lazy("packing"),
     "keep": gettext_lazy("keeping the file"),
+    "superpixels": gettext_lazy("cutting superpixels"),
     "look": gettext_lazy("reading labels"),
     "tiles": gettext_lazy("cutting tiles"),
     "leaks": gettext_lazy("looking for leaks"),

@@ -80,7 +80,8 @@ def test_a_polygon_file_is_sent_with_its_answers(
 @pytest.mark.parametrize(
     ("wrong", "status"),
     [
-        ({"region": "650400"}, 404), ({"kind": "labels"}, 400), ({"name": ""}, 400), ({"params": [1]}, 400),
+        ({"region": "650400"}, 404), ({"kind": "tiles"}, 400), ({"kind": "labels"}, 422), ({"name": ""}, 400),
+        ({"params": [1]}, 400),
         ({"params": {"tile": 1}}, 422), ({"kind": "vectors"}, 422), ({"source": {"until": 1}}, 422),
     ],
 )  # fmt: skip

@@ -95,6 +95,31 @@ def test_ponds_wait_until_each_is_answered(books: Any, url: Any, reviewer: Any) 
     assert (told["undo"]["shows"], told["undo"]["reason"]) == ("stockpile", "dry")
 
 
+def test_the_queue_begins_where_the_model_is_least_sure(books: Any, url: Any, reviewer: Any) -> None:
+    sure, doubtful = books.ponds
+    Patch.objects.filter(pk=sure.pk).update(margin=0.25, area_cm2=4_000_000)  # 0.75 * 4 = 3
+    Patch.objects.filter(pk=doubtful.pk).update(margin=0.5, area_cm2=5_000_000, confidence=0.5)  # 0.5 * 5 = 2.5
+    shown = [row.patch for row in reviewer.get(url("tailings"), headers=FRAGMENT).context["rows"]]
+    assert shown == [doubtful, sure]
+    answer = reviewer.get(url("tailings") + "?order=margin", headers=EN)
+    assert [row.patch for row in answer.context["rows"]] == [sure, doubtful]
+    page = _text(answer)
+    assert 'value="margin" selected' in page
+    assert "Δ 25 %" in page
+    Patch.objects.filter(pk=sure.pk).update(margin=0.38)  # 0.62 * 4 = 2.48
+    shown = [row.patch for row in reviewer.get(url("tailings") + "?order=margin", headers=FRAGMENT).context["rows"]]
+    assert shown == [doubtful, sure]
+    lakes = books.lakes
+    Patch.objects.filter(pk__in=[lake.pk for lake in lakes.values()]).update(margin=0.2)
+    for origin, lake in lakes.items():
+        Patch.objects.filter(pk=lake.pk).update(source="manual" if origin == "unknown" else "model")
+    from landdamage.selectors.reviews import least_sure_first, waters
+
+    assert least_sure_first(waters(books.draft)).last() == lakes["unknown"]  # a person drew it: nothing to be unsure of
+    zh = _text(reviewer.get(url("tailings") + "?order=margin"))
+    assert "模型最不确定" in zh
+
+
 def test_waters_are_decided_by_one_key_and_say_why(books: Any, url: Any, reviewer: Any) -> None:
     response = reviewer.get(url("waters"), headers=EN)
     unknown = books.lakes["unknown"]
