@@ -92,8 +92,9 @@ def test_two_windows_of_one_person_and_a_phone(
 ) -> None:
     plate = plate_request(scene=mined.scenes[0], user=mined.interpreter, window=64, side_px=16)
     work_off()
-    page = open_page(web_server().url, width=390, height=844, language="en-GB")
+    page = open_page(web_server().url, language="en-GB")
     sign_in(page, mined.interpreter)
+    page.set_viewport_size({"width": 390, "height": 844})
     page.goto("/models/labels/")
     assert overflow(page) == 0
     page.click("#plates a")
