@@ -78,6 +78,9 @@ function figures(): void {
     sum += share;
     box.textContent = share ? `${number(share, 1)} %` : "";
   }
+  const raster = document.getElementById("raster")!;
+  raster.classList.toggle("disabled", !pixels.size); // nothing said makes no raster
+  raster.setAttribute("aria-disabled", String(!pixels.size));
   document.getElementById("total")!.textContent = `${number(sum, 1)} %`;
   const bar = document.getElementById("bar")!;
   bar.setAttribute("aria-valuenow", sum.toFixed(0));

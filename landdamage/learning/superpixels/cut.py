@@ -33,7 +33,7 @@ LEAST_SIDE: Final = 8  # pixels across a superpixel
 MOST_SIDE: Final = 64
 LARGEST: Final = 3  # times the intended area
 MOST_PIECES: Final = 4096  # what a map draws without lag
-_COMPACTNESS: Final = 0.1  # weight of place against colour; bands run from 0 to 1
+_COMPACTNESS: Final = 0.25  # weight of place against colour, bands running from 0 to 1; 0.1 makes ragged pieces
 _SIGMA: Final = 1.0  # pixels: noise of single pixels makes no outline
 
 
