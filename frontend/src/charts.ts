@@ -140,11 +140,21 @@ function bars(data: ChartData): echarts.EChartsCoreOption {
   };
 }
 
+/** Relative luminance of a mix of two #rrggbb colours (WCAG 2.2), `share` of the second. */
+function luminance(from: string, to: string, share: number): number {
+  const channel = (colour: string, at: number) => parseInt(colour.slice(at, at + 2), 16);
+  const linear = [1, 3, 5].map((at) => {
+    const value = (channel(from, at) * (1 - share) + channel(to, at) * share) / 255;
+    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * linear[0]! + 0.7152 * linear[1]! + 0.0722 * linear[2]!;
+}
+
 // On a phone the cells are too small for numbers: the tooltip and the table hold them.
 function heat(data: ChartData, numbers: boolean): echarts.EChartsCoreOption {
   const { base, axis, ink } = common(data);
   const cells = data.cells ?? [];
-  const dark = token("--mg-panel"); // on the strong cells: white in the light theme, near black in the dark one
+  const [weak, strong] = [token("--mg-ground"), token("--tblr-primary")];
   const most = Math.max(...cells.map(([, , value]) => value), 1e-9);
   const label = { ...axis.axisLabel, interval: 0 };
   return {
@@ -153,11 +163,11 @@ function heat(data: ChartData, numbers: boolean): echarts.EChartsCoreOption {
     grid: { left: 6, right: 10, top: 8, bottom: 4, containLabel: true },
     xAxis: { type: "category", data: data.columns, ...axis, axisLabel: { ...label, rotate: 38 }, position: "bottom", splitArea: { show: false } },
     yAxis: { type: "category", data: data.categories, ...axis, axisLabel: label, inverse: true },
-    visualMap: { show: false, min: 0, max: most, inRange: { color: [token("--mg-ground"), token("--tblr-primary")] } },
+    visualMap: { show: false, min: 0, max: most, inRange: { color: [weak, strong] } },
     series: [
       {
         type: "heatmap",
-        data: cells.map((value) => ({ value, label: { color: value[2] > most * 0.45 ? dark : ink } })),
+        data: cells.map((value) => ({ value, label: { color: luminance(weak, strong, value[2] / most) > 0.18 ? "#101820" : "#ffffff" } })),
         itemStyle: { borderColor: token("--mg-panel"), borderWidth: 1 },
         label: {
           show: numbers,

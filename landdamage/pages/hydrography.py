@@ -24,7 +24,7 @@ from landdamage.pages.imports import ACCEPTED, Sent, regions_for, report, sent
 from landdamage.services import hydrography
 from minegis.access.permissions import Action, allowed, require
 from minegis.access.requests import PageRequest
-from minegis.errors import MineGISError
+from minegis.errors import Finding, MineGISError
 from minegis.registry.models import Region
 
 PAGE_SIZE = 20
@@ -124,23 +124,38 @@ def check(request: PageRequest) -> HttpResponse:
         read = hydrography.hydrography_check(
             path=given.path, name=given.name, region=region, choices=given.choices, user=request.user, kind=said["kind"]
         )
+        sha256 = hydrography.file_sha256(given.path)
+        findings = [*_known(region, sha256), *read.findings]
         measured = [] if read.frame is None else hydrography.measured(read.frame)
-        number = given.sealed([region.code, said["kind"], [one.as_dict() for one in read.findings], measured])
-        if read.frame is not None and given.seal == number:
+        number = given.sealed([region.code, said["kind"], [one.as_dict() for one in findings], measured])
+        usable = read.frame is not None and all(one.severity != "error" for one in findings)
+        if usable and given.seal == number:
+            assert read.frame is not None  # usable
             count = hydrography.hydrography_import(
                 region=region, frame=read.frame, source=said["source"][:200],
-                sha256=hydrography.file_sha256(given.path), user=request.user, valid_from=valid_from,
-                valid_to=valid_to, replaces=said["replaces"] == "1",
+                sha256=sha256, user=request.user, valid_from=valid_from, valid_to=valid_to,
+                replaces=said["replaces"] == "1",
             )  # fmt: skip
             done = ngettext("%(n)s water has been imported", "%(n)s waters have been imported", count)
             messages.success(request, done % {"n": count})
             return HttpResponseClientRedirect(reverse("hydrography"))
-        context = _told(given, read, measured) | {"seal": number, "region": region}
+        context = _told(given, read, findings, measured, usable) | {"seal": number, "region": region}
     return render(request, "landdamage/books/_hydrography_report.html", context)
 
 
-def _told(given: Sent, read: Outlines, measured: list[dict[str, Any]]) -> dict[str, Any]:
-    found = report(given, read.findings, read.facts, usable=read.frame is not None, names=dict(Kind.choices))
+def _known(region: Region, sha256: str) -> list[Finding]:
+    """That the region has the file already, said before anybody presses a button."""
+    try:
+        hydrography.refuse_known(region, sha256)
+    except MineGISError as fault:
+        return [fault.finding()]
+    return []
+
+
+def _told(
+    given: Sent, read: Outlines, findings: list[Finding], measured: list[dict[str, Any]], usable: bool
+) -> dict[str, Any]:
+    found = report(given, findings, read.facts, usable=usable, names=dict(Kind.choices))
     taken = sum(row["rows"] for row in measured)
     return {
         "report": found,

@@ -75,9 +75,7 @@ def hydrography_import(
     Region.objects.select_for_update().get(pk=region.pk)
     if valid_from and valid_to and valid_to < valid_from:
         raise MineGISError("E-GND-03", value=valid_to.isoformat())
-    known = Hydrography.objects.filter(region=region, source_sha256=sha256).first()
-    if known is not None:
-        raise MineGISError("E-GND-01", value=known.source)
+    refuse_known(region, sha256)
     if replaces:
         if valid_from is None:
             raise MineGISError("E-GND-02")
@@ -104,6 +102,13 @@ def hydrography_import(
         batch_size=AT_ONCE,
     )
     return len(frame)
+
+
+def refuse_known(region: Region, sha256: str) -> None:
+    """Raise E-GND-01 for a file whose waters the region has already."""
+    known = Hydrography.objects.filter(region=region, source_sha256=sha256).first()
+    if known is not None:
+        raise MineGISError("E-GND-01", value=known.source)
 
 
 @transaction.atomic
