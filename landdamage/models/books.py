@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.gis.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from landdamage.accounting.content import FORMAT
 from landdamage.accounting.states import DECISIONS, KINDS, NAMES, Flow, PieceKind, State
@@ -384,10 +385,10 @@ class Subsidence(models.Model):
         """Where the proposal stands."""
 
         DRAFT = "draft", _("Draft")
-        SUBMITTED = "submitted", _("Submitted")
+        SUBMITTED = "submitted", pgettext_lazy("subsidence", "Submitted")
         ACCEPTED = "accepted", _("Accepted")
         RETURNED = "returned", _("Returned")
-        REJECTED = "rejected", _("Rejected")
+        REJECTED = "rejected", pgettext_lazy("subsidence", "Rejected")
 
     subsidence_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     region = models.ForeignKey(Region, models.PROTECT, related_name="+", verbose_name=_("region"))
