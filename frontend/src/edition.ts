@@ -49,6 +49,7 @@ function show(element: HTMLElement): void {
   };
   let charts: Charts | null = null;
   const draw = async () => {
+    showTab();
     charts ??= new (await import("./charts")).Charts(select);
     charts.show(data.charts);
   };
@@ -69,4 +70,11 @@ function show(element: HTMLElement): void {
   });
   new MutationObserver(() => void draw()).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
   void draw();
+}
+
+/** On a narrow screen the strip of tabs shows the chosen one. */
+function showTab(): void {
+  const strip = document.querySelector<HTMLElement>(".tabs");
+  const chosen = strip?.querySelector<HTMLElement>("[aria-current]");
+  if (strip && chosen) strip.scrollLeft = chosen.offsetLeft - strip.offsetLeft - (strip.clientWidth - chosen.offsetWidth) / 2;
 }
