@@ -6,7 +6,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import rasterio
 from django.http import HttpResponse
+from morecantile import Tile
+from rasterio.transform import from_bounds
 from rest_framework.request import Request
 from rio_tiler.colormap import apply_cmap
 from rio_tiler.errors import TileOutsideBounds
@@ -42,6 +45,33 @@ def display_indexes(bands: list[str], count: int) -> tuple[int, ...]:
     return (1, 2, 3) if count >= 3 else (1, 1, 1)
 
 
+def _read(path: Path, z: int, x: int, y: int, indexes: tuple[int, ...]) -> ImageData:
+    """A tile of a file, nearest pixels.
+
+    Where the whole image covers less than a tile, its coarsest overview is warped to the pixels of the tile.
+    ``Reader.tile`` would warp the ground of the whole tile at about the overview's resolution first: minutes for an
+    image that shows as a dot.
+
+    Raises:
+        TileOutsideBounds: the image does not reach into the tile.
+    """
+    with Reader(str(path)) as reader:
+        if z >= reader.minzoom:
+            return reader.tile(x, y, z, tilesize=TILE, indexes=indexes)
+        if not reader.tile_exists(x, y, z):
+            raise TileOutsideBounds
+        bounds, crs = reader.tms.xy_bounds(Tile(x, y, z)), reader.tms.rasterio_crs
+        levels = len(reader.dataset.overviews(1))
+    grid = {"transform": from_bounds(*bounds, TILE, TILE), "width": TILE, "height": TILE}
+    with (
+        rasterio.open(path, **({"overview_level": levels - 1} if levels else {})) as dataset,
+        Reader(str(path), dataset=dataset) as reader,
+    ):
+        return reader.part(
+            bounds, dst_crs=crs, bounds_crs=crs, height=TILE, width=TILE, indexes=indexes, vrt_options=grid
+        )
+
+
 def image_tile(request: Request, scene: Scene, path: Path, z: int, x: int, y: int) -> HttpResponse:
     """A true-colour WebP tile with the scene's one stretch."""
     tag = f"{scene.cog_sha256[:16]}-{z}-{x}-{y}"
@@ -49,8 +79,7 @@ def image_tile(request: Request, scene: Scene, path: Path, z: int, x: int, y: in
         return HttpResponse(status=304)
     indexes = display_indexes(scene.bands, len(scene.bands))
     try:
-        with Reader(str(path)) as reader:
-            image = reader.tile(x, y, z, tilesize=TILE, indexes=indexes)
+        image = _read(path, z, x, y, indexes)
     except TileOutsideBounds:
         return _answer(request, _empty(), "image/png", tag)
     low, high = (np.asarray(scene.stretch[key]) for key in ("low", "high"))
@@ -71,8 +100,7 @@ def class_tile(
     if request.headers.get("If-None-Match") == f'"{tag}"':
         return HttpResponse(status=304)
     try:
-        with Reader(str(path)) as reader:
-            image = reader.tile(x, y, z, tilesize=TILE, indexes=(1,), resampling_method="nearest")
+        image = _read(path, z, x, y, (1,))
     except TileOutsideBounds:
         return _answer(request, _empty(), "image/png", tag)
     colours = dict.fromkeys(range(256), (0, 0, 0, 0))
