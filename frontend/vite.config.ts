@@ -23,6 +23,7 @@ export default defineConfig({
         "patch-queue": "src/patch-queue.ts",
         subsidence: "src/subsidence.ts",
         imports: "src/imports.ts",
+        training: "src/training.ts",
       },
       output: {
         entryFileNames: "minegis/[name].js",

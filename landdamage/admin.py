@@ -5,7 +5,17 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from landdamage.models import Hydrography, InterpretationRun, LabelPlate, SampleSet, Scene, TerritoryOverride
+from landdamage.models import (
+    Hydrography,
+    InterpretationRun,
+    LabelPlate,
+    ModelComparison,
+    SampleSet,
+    Scene,
+    TerritoryOverride,
+    TrainedModel,
+    Training,
+)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
@@ -78,3 +88,28 @@ class LabelPlateAdmin(ReadOnlyAdmin):
     list_display = ("scene", "state", "side_px", "created_by", "created_at")
     list_filter = ("state", "scene__region")
     exclude = ("pixels", "doubt")
+
+
+@admin.register(TrainedModel)
+class TrainedModelAdmin(ReadOnlyAdmin):
+    """Models."""
+
+    list_display = ("name", "version", "role", "state", "origin", "created_by", "created_at")
+    list_filter = ("state", "role", "origin")
+    search_fields = ("name", "weights_sha256")
+
+
+@admin.register(ModelComparison)
+class ModelComparisonAdmin(ReadOnlyAdmin):
+    """Comparisons of models."""
+
+    list_display = ("candidate", "promoted", "sample_set", "state", "created_by", "created_at")
+    list_filter = ("state",)
+
+
+@admin.register(Training)
+class TrainingAdmin(ReadOnlyAdmin):
+    """Trainings."""
+
+    list_display = ("name", "sample_set", "state", "model", "created_by", "created_at")
+    list_filter = ("state",)

@@ -49,6 +49,27 @@ def label_plate(context: JobContext) -> None:
     plate_cut(context)
 
 
+def train(context: JobContext) -> None:
+    """Let a network learn from a sample set (queue ``gpu``)."""
+    from landdamage.services.trainings import training_run
+
+    training_run(context)
+
+
+def compare(context: JobContext) -> None:
+    """Judge a model and the promoted one on the same test tiles (queue ``gpu``)."""
+    from landdamage.services.comparisons import comparison_run
+
+    comparison_run(context)
+
+
+def model_check(context: JobContext) -> None:
+    """Check a checkpoint somebody brought and register it (queue ``cpu``)."""
+    from landdamage.services import trained_models
+
+    trained_models.model_check(context)
+
+
 @shared_task
 def account_units(job_id: str, count: int) -> None:
     """Help an account that is under way: any number of workers may, none must."""

@@ -208,6 +208,19 @@ JOB_KINDS = {
         "on_end": "landdamage.services.labelling.plate_job_ended",
         "on_retry": "landdamage.services.labelling.plate_job_retried",
     },
+    "train": {
+        "handler": "landdamage.tasks.train",
+        "queue": "gpu",
+        "on_end": "landdamage.services.trainings.training_job_ended",
+        "on_retry": "landdamage.services.trainings.training_job_retried",
+    },
+    "compare": {
+        "handler": "landdamage.tasks.compare",
+        "queue": "gpu",
+        "on_end": "landdamage.services.comparisons.comparison_job_ended",
+        "on_retry": "landdamage.services.comparisons.comparison_job_retried",
+    },
+    "model_check": {"handler": "landdamage.tasks.model_check", "queue": "cpu"},
 }
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)
 JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", default=3)
@@ -317,6 +330,10 @@ SPECTACULAR_SETTINGS = {
         "LabelPlateStateEnum": "landdamage.models.LabelPlate.State",
         "SampleSetStateEnum": "landdamage.models.SampleSet.State",
         "SampleSetKindEnum": "landdamage.models.SampleSet.Kind",
+        "ModelStateEnum": "landdamage.models.TrainedModel.State",
+        "ModelDeedEnum": "landdamage.models.ModelDeed.Kind",
+        "ComparisonStateEnum": "landdamage.models.ModelComparison.State",
+        "TrainingStateEnum": "landdamage.models.Training.State",
     },
 }
 

@@ -24,6 +24,7 @@ pytest_plugins = [
     "tests.fixtures.simulated_books",
     "tests.fixtures.accounted",
     "tests.fixtures.plot",
+    "tests.fixtures.model_world",
 ]
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,11 +1,11 @@
 // The charts of an edition. Loaded only where charts are shown; each chart draws the numbers of the table beside it.
-import { BarChart, HeatmapChart } from "echarts/charts";
+import { BarChart, HeatmapChart, LineChart } from "echarts/charts";
 import { AriaComponent, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent, VisualMapComponent } from "echarts/components";
 import * as echarts from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
 import { language, number } from "./messages";
 
-echarts.use([AriaComponent, BarChart, GridComponent, HeatmapChart, LegendComponent, MarkLineComponent, SVGRenderer, TooltipComponent, VisualMapComponent]);
+echarts.use([AriaComponent, BarChart, GridComponent, HeatmapChart, LegendComponent, LineChart, MarkLineComponent, SVGRenderer, TooltipComponent, VisualMapComponent]);
 
 export interface ChartData {
   id: string;
@@ -25,6 +25,14 @@ export interface ChartData {
 }
 
 export type Pick = (name: string, key: string) => void;
+
+/** Curves over steps: (step, value) each. */
+export interface LineData {
+  title: string;
+  unit: string;
+  digits: number;
+  series: { name: string; points: [number, number][] }[];
+}
 
 const token = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -59,7 +67,37 @@ export class Charts {
   }
 }
 
-function common(data: ChartData) {
+/** A chart of curves that is told new points while they come. */
+export class Lines {
+  private readonly chart: echarts.ECharts;
+
+  constructor(element: HTMLElement) {
+    this.chart = echarts.init(element, null, { renderer: "svg", locale: language === "zh" ? "ZH" : "EN" });
+    new ResizeObserver(() => this.chart.resize()).observe(element);
+  }
+
+  show(data: LineData): void {
+    const { base, axis, soft } = common(data);
+    this.chart.setOption({
+      ...base,
+      tooltip: { ...base.tooltip, trigger: "axis" as const },
+      grid: { left: 8, right: 16, top: data.series.length > 1 ? 34 : 14, bottom: 6, containLabel: true },
+      ...(data.series.length > 1 ? { legend: { top: 0, right: 0, textStyle: { color: soft, fontSize: 12 }, itemWidth: 18, itemHeight: 10 } } : {}),
+      xAxis: { type: "value" as const, ...axis, splitNumber: 4, max: "dataMax" as const, splitLine: { show: false } },
+      yAxis: { type: "value" as const, ...axis, splitNumber: 4, scale: true },
+      series: data.series.map((series) => ({
+        name: series.name,
+        type: "line" as const,
+        showSymbol: series.points.length < 40,
+        symbolSize: 5,
+        lineStyle: { width: 1.75 },
+        data: series.points,
+      })),
+    });
+  }
+}
+
+function common(data: { title: string; unit: string; digits: number }) {
   const ink = token("--tblr-body-color") || "#1b2733";
   const soft = token("--mg-soft");
   const line = token("--mg-line");

@@ -1,4 +1,4 @@
-"""Yearly figures and the models that can be chosen, over HTTP."""
+"""Yearly figures over HTTP."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from landdamage import selectors
-from landdamage.api.serializers import ModelSerializer, OverviewSerializer
-from landdamage.interpretation.models import available
+from landdamage.api.serializers import OverviewSerializer
 from minegis.access.permissions import Action, require
 
 
@@ -35,12 +34,3 @@ class AreasView(APIView):
         year = int(text) if text else (known[-1] if known else 0)
         figures = selectors.overview(request.user, year, request.query_params.get("region") or None)
         return Response(OverviewSerializer(figures).data)
-
-
-class ModelsView(APIView):
-    """The models installed on this server."""
-
-    @extend_schema(responses=ModelSerializer(many=True), operation_id="models_list")
-    def get(self, request: Request) -> Response:
-        """Names, bands and ground sampling distances."""
-        return Response(ModelSerializer(list(available().values()), many=True).data)

@@ -3,7 +3,7 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from landdamage.api.areas import AreasView, ModelsView
+from landdamage.api.areas import AreasView
 from landdamage.api.decisions import ChangeViewSet, ControlViewSet, EvidenceViewSet, SubsidenceViewSet
 from landdamage.api.deliveries import DeliveryViewSet
 from landdamage.api.editions import EditionViewSet, MonitoredAreaViewSet
@@ -15,6 +15,7 @@ from landdamage.api.sample_sets import SampleSetViewSet
 from landdamage.api.samples import PointViewSet, SampleViewSet
 from landdamage.api.scenes import SceneViewSet, scene_tile
 from landdamage.api.tables import TablesView
+from landdamage.api.trained_models import ComparisonViewSet, TrainedModelViewSet, TrainingViewSet
 
 router = SimpleRouter(use_regex_path=False)
 router.register("scenes", SceneViewSet)
@@ -31,6 +32,9 @@ router.register("territory-overrides", OverrideViewSet)
 router.register("samples", SampleViewSet)
 router.register("label-plates", LabelPlateViewSet)
 router.register("sample-sets", SampleSetViewSet)
+router.register("models", TrainedModelViewSet)
+router.register("model-comparisons", ComparisonViewSet)
+router.register("trainings", TrainingViewSet)
 router.register("check-points", PointViewSet)
 router.register("deliveries", DeliveryViewSet)
 
@@ -40,6 +44,5 @@ urlpatterns = [
     path("areas/", AreasView.as_view(), name="areas"),
     path("openings/", OpeningsView.as_view(), name="openings"),
     path("editions/<uuid:edition_id>/tables/", TablesView.as_view(), name="edition-tables"),
-    path("models/", ModelsView.as_view(), name="models"),
     path("", include(router.urls)),
 ]

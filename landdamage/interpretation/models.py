@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 from minegis.errors import Finding, ModelError
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
+BAND_ORDER = "BGRN"
+TIERS = (("fine", 1.0), ("metre", 5.0), ("ten-metre", math.inf))  # name, and the sampling distance it ends below
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,18 @@ class ModelCard:
         """
         try:
             raw = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise ModelError("E-MOD-03", value=path.name) from error
+        return cls.of(raw, path)
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any], path: Path) -> ModelCard:
+        """A card already read; ``path`` is where it lies beside its weights.
+
+        Raises:
+            ModelError: E-MOD-03 it lacks a key.
+        """
+        try:
             known = {key: raw[key] for key in (f.name for f in fields(cls)) if key in raw}
             low, high = raw["gsd_range_m"]
             known |= {
@@ -78,13 +92,21 @@ class ModelCard:
                 "path": path,
             }
             return cls(**known)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelError("E-MOD-03", value=path.name) from error
 
     @property
     def required_bands(self) -> tuple[str, ...]:
         """Bands it cannot do without."""
         return tuple(band for band in self.bands if band not in self.optional_bands)
+
+    @property
+    def role(self) -> str:
+        """What it stands in for: tier of resolution and the bands it cannot do without, e.g. ``metre/BGR``."""
+        tier = next(name for name, end in TIERS if self.gsd_m < end)
+        known = [band for band in BAND_ORDER if band in self.required_bands]
+        others = sorted(set(self.required_bands) - set(BAND_ORDER))
+        return f"{tier}/{''.join(known)}{''.join(f'+{band}' for band in others)}"
 
 
 def available(folder: Path = WEIGHTS) -> dict[str, ModelCard]:
@@ -123,8 +145,28 @@ def choose_model(
         if not cards:
             known = ", ".join(available(folder)) or "-"
             raise ModelError("E-MOD-01", value=name or "*", known=known)
-        able = [card for card in cards.values() if set(card.required_bands) <= set(bands)]
-        card = min(able or cards.values(), key=lambda c: abs(math.log(gsd_m / c.gsd_m)))
+        card = nearest(list(cards.values()), gsd_m, bands)
+    return card, remarks(card, gsd_m, bands)
+
+
+def nearest(cards: Sequence[ModelCard], gsd_m: float, bands: Sequence[str]) -> ModelCard:
+    """The card nearest in resolution of those whose bands the scene has, else of all; of equals that with most bands.
+
+    Args:
+        cards: one at least.
+        gsd_m: of the scene, metres.
+        bands: of the scene.
+    """
+    able = [card for card in cards if set(card.required_bands) <= set(bands)]
+    return min(able or cards, key=lambda c: (abs(math.log(gsd_m / c.gsd_m)), -len(set(c.bands) & set(bands)), c.name))
+
+
+def remarks(card: ModelCard, gsd_m: float, bands: Sequence[str]) -> list[Finding]:
+    """Warnings about a model on a scene: E-MOD-02 its resolution, E-RAD-07 an optional band is missing.
+
+    Raises:
+        ModelError: E-MOD-04 a band that the model needs is missing.
+    """
     lacking = [band for band in card.required_bands if band not in bands]
     if lacking:
         raise ModelError("E-MOD-04", value=", ".join(lacking))
@@ -133,4 +175,4 @@ def choose_model(
     if not low <= gsd_m <= high:
         findings.append(Finding("E-MOD-02", "gsd_m", {"value": f"{gsd_m:.2f}", "low": low, "high": high}))
     findings += [Finding("E-RAD-07", "bands", {"value": band}) for band in card.bands if band not in bands]
-    return card, findings
+    return findings

@@ -48,6 +48,7 @@ class Run:
         resume: go on from the saved state, if there is one.
         anew: throw away what an earlier run of the same name has left.
         ranks: this process among those that train together.
+        events: write TensorBoard events beside the log.
         watch: told the progress after every step; what it raises ends the run.
         should_stop: asked after every step and every scene validated on; True ends the run with its state saved.
     """
@@ -60,6 +61,7 @@ class Run:
     resume: bool = False
     anew: bool = False
     ranks: Ranks = field(default_factory=Ranks)
+    events: bool = True
     watch: Callable[[Progress], None] | None = None
     should_stop: Callable[[], bool] = lambda: False
 
@@ -102,6 +104,7 @@ class Run:
             report_every=every,
             score=SCORE,
             patience=recipe.patience,
+            events=self.events,
         )
         published: dict[str, Any] = {}
 

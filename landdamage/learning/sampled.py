@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from landdamage.learning.choices import Choices
 from landdamage.learning.copy_paste import CopyPaste
 from landdamage.learning.order import CLASS_SHARE
 from landdamage.learning.recipes import PEAK_RATE, Folders, Recipe, Stage
@@ -24,39 +25,6 @@ from minegis.errors import SampleSetError, TrainingError
 
 SHADOWS_BELOW_M = 5.0  # finer images show shadows, by whose side a pit is told from a dump: tiles are then not turned
 FINE_TUNING_RATE = 3e-4
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What a person may choose.
-
-    Attributes:
-        network: name in :data:`landdamage.networks.NETWORKS`.
-        backbone: encoder; None is the network's own default.
-        bands: of the set's, in the order wanted; None takes all.
-        encoder_weights: file of weights learned on photographs, or ``imagenet``.
-        loss: name in :data:`landdamage.learning.losses.LOSSES`.
-        batch: tiles per step, over all devices.
-        tile: side of the training windows; None is that of the set.
-        learning_rate: peak; None is 1e-3, or 3e-4 where the encoder starts from weights.
-        patience: validations without a better score after which training ends.
-        fold: of a cross-validation: validate on this one, train on the others.
-        seed: of weights, tiles and dropout.
-        steps: of the whole run.
-    """
-
-    network: str = "se-cot-dl"
-    backbone: str | None = None
-    bands: tuple[str, ...] | None = None
-    encoder_weights: str | None = None
-    loss: str = "ce-dice"
-    batch: int = 8
-    tile: int | None = None
-    learning_rate: float | None = None
-    patience: int | None = 5
-    fold: str | None = None
-    seed: int = 1
-    steps: int = 10_000
 
 
 def recipe_for(folder: Path, choices: Choices) -> Recipe:

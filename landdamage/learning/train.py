@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from landdamage.learning.choices import Choices
 from landdamage.learning.losses import LOSSES
 from landdamage.learning.recipes import RECIPES, Folders, Recipe
 from landdamage.learning.run import ROOT, Run
-from landdamage.learning.sampled import Choices, recipe_for
+from landdamage.learning.sampled import recipe_for
 from landdamage.learning.terminal import add_language, reporting
 from landdamage.networks import NETWORKS
 from landdamage.networks.backbones import BODIES

@@ -20,6 +20,7 @@ from landdamage.models.interpretation import InterpretationRun, Patch, PatchRevi
 from landdamage.models.labels import LabelPlate, LabelSheet
 from landdamage.models.samples import SampleSet
 from landdamage.models.scene import RegistrationCheck, Scene
+from landdamage.models.trained import ModelComparison, ModelDeed, ModelScore, TrainedModel, Training
 
 __all__ = [
     "ChangeCell",
@@ -34,6 +35,9 @@ __all__ = [
     "InterpretationRun",
     "LabelPlate",
     "LabelSheet",
+    "ModelComparison",
+    "ModelDeed",
+    "ModelScore",
     "MonitoredArea",
     "ObservationMask",
     "Patch",
@@ -45,4 +49,6 @@ __all__ = [
     "Scene",
     "Subsidence",
     "TerritoryOverride",
+    "TrainedModel",
+    "Training",
 ]

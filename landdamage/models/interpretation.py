@@ -54,7 +54,16 @@ class InterpretationRun(models.Model):
     job = models.OneToOneField(Job, models.SET_NULL, null=True, blank=True, related_name="run", verbose_name=_("job"))
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.QUEUED)
     is_current = models.BooleanField(_("current result of its scene"), default=False)
-    model_name = models.CharField(_("model"), max_length=60, blank=True)
+    # The registered version it used, fixed by its first attempt; None: made before models were registered, or imported.
+    model = models.ForeignKey(
+        "landdamage.TrainedModel",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="runs",
+        verbose_name=_("registered model"),
+    )
+    model_name = models.CharField(_("model name"), max_length=60, blank=True)
     model_version = models.CharField(_("model version"), max_length=30, blank=True)
     weights_sha256 = models.CharField(_("weights SHA-256"), max_length=64, blank=True)
     engine = models.CharField(_("engine"), max_length=60, blank=True)

@@ -12,9 +12,9 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from landdamage import selectors, taxonomy
 from landdamage.imagery.metadata import LARGEST_RMSE_M
-from landdamage.interpretation.models import available
 from landdamage.models import InterpretationRun, Patch, Scene
 from landdamage.pages.scenes import SceneRow
+from landdamage.selectors.trained_models import promoted_cards
 from landdamage.services.registration import registration_set
 from landdamage.services.runs import run_start
 from landdamage.templatetags.taxonomy_tags import kind_name, name
@@ -67,7 +67,7 @@ def scene(request: PageRequest, scene_id: UUID) -> HttpResponse:
         "may_edit_observation": allowed(request.user, "observation.edit", found.region),
         "may_label": found.is_usable and images and allowed(request.user, "sample.label", found.region),
         "may_export": run is not None and allowed(request.user, "vectors.export", found.region),
-        "models": sorted(available().values(), key=lambda card: card.gsd_m),
+        "models": list(promoted_cards().values()),
         "scene_data": _scene_data(found, run) if images else None,
     }
     return render(request, "landdamage/scene.html", context | _progress(request, found, runs))

@@ -5,6 +5,7 @@ from django.urls import path
 from landdamage.pages import (
     accounts,
     chips,
+    comparisons,
     deciding,
     decisions,
     deliveries,
@@ -22,6 +23,8 @@ from landdamage.pages import (
     scene,
     scenes,
     subsidence,
+    trained_models,
+    trainings,
 )
 
 urlpatterns = [
@@ -66,6 +69,18 @@ urlpatterns = [
     path("pieces/<int:piece_id>/", decisions.piece, name="piece"),
     path("pieces/<int:piece_id>/<str:when>.png", chips.chip, name="piece-chip"),
     path("editions/<uuid:edition_id>/samples/", samples.samples, name="samples"),
+    path("models/", trained_models.listing, name="models"),
+    path("models/bring/", trained_models.bring, name="models-bring"),
+    path("models/trainings/", trainings.listing, name="trainings"),
+    path("models/trainings/start/", trainings.start, name="trainings-start"),
+    path("models/trainings/<uuid:training_id>/", trainings.detail, name="training"),
+    path("models/trainings/<uuid:training_id>/curves.json", trainings.curves, name="training-curves"),
+    path("models/comparisons/<uuid:comparison_id>/", comparisons.detail, name="comparison"),
+    path("models/panels/<uuid:set_id>/sheet.png", comparisons.sheet, name="panels-sheet"),
+    path("models/panels/<uuid:set_id>/<str:tile_id>/<str:what>.png", comparisons.picture, name="panel"),
+    path("models/<uuid:model_id>/", trained_models.detail, name="model"),
+    path("models/<uuid:model_id>/ask/<str:name>/", trained_models.ask, name="model-ask"),
+    path("models/<uuid:model_id>/do/<str:name>/", trained_models.do, name="model-do"),
     path("models/samples/", sample_sets.listing, name="sample-sets"),
     path("models/samples/make/", sample_sets.make, name="sample-sets-make"),
     path("models/samples/<uuid:set_id>/", sample_sets.detail, name="sample-set"),

@@ -25,17 +25,24 @@ def file_path(sha256: str) -> Path:
 
 
 @contextmanager
-def received(file: UploadedFile | None) -> Iterator[Path | None]:
-    """A vector file sent with a form as a path, while it is needed; None stays None.
+def received(
+    file: UploadedFile | None, *, most: int = MAX_VECTOR_BYTES, code: str = "E-VEC-16"
+) -> Iterator[Path | None]:
+    """A file sent with a form as a path, while it is needed; None stays None.
+
+    Args:
+        file: by default a vector file.
+        most: bytes it may have.
+        code: of the error where it has more.
 
     Raises:
-        MineGISError: E-VEC-16, it is larger than half a gigabyte.
+        MineGISError: ``code``, it is larger than ``most``.
     """
     if file is None:
         yield None
         return
-    if (file.size or 0) > MAX_VECTOR_BYTES:
-        raise MineGISError("E-VEC-16", value=f"{(file.size or 0) >> 20} MB", limit=f"{MAX_VECTOR_BYTES >> 20} MB")
+    if (file.size or 0) > most:
+        raise MineGISError(code, value=f"{(file.size or 0) >> 20} MB", limit=f"{most >> 20} MB")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "upload"
         with path.open("wb") as out:

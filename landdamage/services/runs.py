@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import shapely
@@ -11,15 +10,17 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from landdamage.interpretation.models import available
-from landdamage.models import InterpretationRun, Scene
+from landdamage.interpretation.models import ModelCard, nearest, remarks
+from landdamage.models import InterpretationRun, Scene, TrainedModel
+from landdamage.selectors.trained_models import promoted_cards
 from landdamage.services.files import file_path, files
+from landdamage.services.trained_models import model_card
 from landdamage.services.waters import UNDECIDED, water_origins_propose
 from landdamage.taxonomy import damage_kind
 from minegis import __version__
 from minegis.access.models import User
 from minegis.access.permissions import Action, require
-from minegis.errors import ModelError, SceneError
+from minegis.errors import Finding, ModelError, SceneError
 from minegis.jobs.models import Job
 from minegis.jobs.runner import JobContext
 from minegis.jobs.services import job_submit
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
     from landdamage.interpretation.engine import Kind
-
 
 COLUMNS = (
     "run_id, class_code, damage_kind, water_origin, geom, area_cm2, confidence, confidence_p5, margin, source, version"
@@ -43,13 +43,13 @@ def run_start(*, scene: Scene, user: User | None, model_name: str = "") -> Inter
     Raises:
         ForbiddenError: the user may not start runs in the scene's region.
         SceneError: E-JOB-01 when the scene is not usable.
-        ModelError: E-MOD-01 when no model of that name is installed.
+        ModelError: E-MOD-01 when no model of that name is promoted.
     """
     if user is not None:
         require(user, Action.START_RUN, scene.region)
     if not scene.is_usable:
         raise SceneError("E-JOB-01", state=scene.state)
-    installed = available()
+    installed = promoted_cards()
     if model_name and model_name not in installed:  # a name only: a path must never come from outside
         raise ModelError("E-MOD-01", value=model_name, known=", ".join(installed))
     run = InterpretationRun.objects.create(scene=scene, year=scene.year, started_by=user, model_name=model_name)
@@ -64,23 +64,60 @@ def run_start(*, scene: Scene, user: User | None, model_name: str = "") -> Inter
     return run
 
 
-@lru_cache(maxsize=2)
-def _engine(name: str, weights_sha256: str, kind: Kind) -> Any:
+_loaded: dict[tuple[str, str], Any] = {}  # by weights and kind of engine
+MOST_LOADED = 2
+
+
+def _engine(card: ModelCard, kind: Kind) -> Any:
     """Networks stay loaded between the jobs of a worker."""
     from landdamage.interpretation import load_engine
 
-    return load_engine(available()[name], kind=kind)
+    key = (card.weights_sha256, kind)
+    if key not in _loaded:
+        while len(_loaded) >= MOST_LOADED:
+            del _loaded[next(iter(_loaded))]
+        _loaded[key] = load_engine(card, kind=kind)
+    return _loaded[key]
+
+
+def run_model(run: InterpretationRun, name: str = "") -> tuple[ModelCard, list[Finding]]:
+    """The promoted model for a run's scene, written into the run at its first attempt: a later one takes the same.
+
+    A model promoted between two attempts must not finish what another has begun.
+
+    Args:
+        run: whose scene is to be read.
+        name: of the model a person asked for; empty lets resolution and bands decide.
+
+    Raises:
+        ModelError: E-MOD-01 no model of that name is promoted; E-MOD-03 its files are gone; E-MOD-04 the scene lacks a
+            band it needs.
+    """
+    scene = run.scene
+    assert scene.gsd_m is not None  # of a usable scene
+    if run.model is None:
+        cards = promoted_cards()
+        able = [card for card in cards.values() if name in ("", card.name)]
+        if not able:
+            raise ModelError("E-MOD-01", value=name or "*", known=", ".join(cards) or "-")
+        best = nearest(able, scene.gsd_m, tuple(scene.bands))
+        chosen = TrainedModel.objects.get(weights_sha256=best.weights_sha256)
+        InterpretationRun.objects.filter(pk=run.pk, model=None).update(model=chosen)
+        run.refresh_from_db(fields=["model"])
+    assert run.model is not None
+    card = model_card(run.model)
+    return card, remarks(card, scene.gsd_m, tuple(scene.bands))
 
 
 def run_interpret(context: JobContext) -> None:
     """The interpret job: choose the model, stream the scene through it, publish everything in one transaction."""
-    from landdamage.interpretation import choose_engine, choose_model, interpret_scene
+    from landdamage.interpretation import choose_engine, interpret_scene
 
     run = InterpretationRun.objects.select_related("scene").get(pk=context.params["run_id"])
     scene = run.scene
     InterpretationRun.objects.filter(pk=run.pk).update(state=InterpretationRun.State.RUNNING)
     context.progress("model", 0.0)
-    card, findings = choose_model(scene.gsd_m, tuple(scene.bands), name=context.params.get("model") or None)
+    card, findings = run_model(run, context.params.get("model") or "")
     kind = choose_engine(
         card,
         wanted=settings.INTERPRETATION_ENGINE,
@@ -91,7 +128,7 @@ def run_interpret(context: JobContext) -> None:
     result = interpret_scene(
         file_path(scene.cog_sha256),
         context.workdir,
-        engine=_engine(card.name, card.weights_sha256, kind),
+        engine=_engine(card, kind),
         bands=tuple(scene.bands),
         progress=context.progress,
         should_stop=context.should_stop,
@@ -183,7 +220,7 @@ WHERE p.run_id = %(run)s
 def run_job_retried(job: Job) -> None:
     """A retried job puts its run back in the queue."""
     InterpretationRun.objects.filter(pk=job.params["run_id"]).update(
-        state=InterpretationRun.State.QUEUED, finished_at=None
+        state=InterpretationRun.State.QUEUED, finished_at=None, model=None
     )
 
 

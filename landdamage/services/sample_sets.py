@@ -268,6 +268,8 @@ def sample_set_build(context: JobContext) -> None:
 
     Tiles and notes in the job's folder survive an attempt, so a later one cuts only the rest.
     """
+    from landdamage.services.trainings import trainings_go_on  # it stands on this module
+
     row = SampleSet.objects.select_related("region").get(pk=context.params["set_id"])
     done = context.workdir / "set"
     if (done / sampleset.INDEX).exists():
@@ -300,6 +302,8 @@ def sample_set_build(context: JobContext) -> None:
             findings=made.findings,
             built_at=timezone.now(),
         )
+        row.refresh_from_db()
+        trainings_go_on(sample_set=row)
         context.result |= {"tiles": len(made.tiles), "sha256": made.sha256}
 
 

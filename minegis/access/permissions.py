@@ -64,6 +64,11 @@ class Action(StrEnum):
     PLAN_SAMPLE = "sample.plan"
     READ_SAMPLE_SET = "sample_set.read"
     BUILD_SAMPLE_SET = "sample_set.build"
+    READ_MODEL = "model.read"
+    TRAIN_MODEL = "model.train"
+    COMPARE_MODEL = "model.compare"
+    ADD_MODEL = "model.add"  # a checkpoint made elsewhere
+    PROMOTE_MODEL = "model.promote"  # and retire; for every region at once
     MANAGE_USERS = "users.manage"
 
 
@@ -114,6 +119,11 @@ TABLE: Final = MappingProxyType(
         Action.PLAN_SAMPLE: {_V: _R, _A: _R},
         Action.READ_SAMPLE_SET: {_I: _R, _V: _R, _A: _R, _M: _R, _S: _R},
         Action.BUILD_SAMPLE_SET: {_I: _R, _V: _R},
+        Action.READ_MODEL: {_I: _R, _V: _R, _A: _R, _M: _R, _S: _R},
+        Action.TRAIN_MODEL: {_I: _R, _V: _R},
+        Action.COMPARE_MODEL: {_I: _R, _V: _R, _M: _R},
+        Action.ADD_MODEL: {_M: _R, _S: _R},
+        Action.PROMOTE_MODEL: {_M: _R},
         Action.MANAGE_USERS: {_S: _R},
     }
 )

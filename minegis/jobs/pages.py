@@ -30,6 +30,9 @@ KINDS = {
     "deliver": gettext_lazy("Report or vectors"),
     "sample_set": gettext_lazy("Sample set"),
     "label_plate": gettext_lazy("Label plate"),
+    "train": gettext_lazy("Training"),
+    "compare": gettext_lazy("Comparison of models"),
+    "model_check": gettext_lazy("Check of a model"),
 }
 STAGES = {
     "store": gettext_lazy("storing the original"),
@@ -57,6 +60,9 @@ STAGES = {
     "look": gettext_lazy("reading labels"),
     "tiles": gettext_lazy("cutting tiles"),
     "leaks": gettext_lazy("looking for leaks"),
+    "samples": gettext_lazy("opening the samples"),
+    "train": gettext_lazy("learning"),
+    "judge": gettext_lazy("judging the models"),
 }
 LEAST_SHARE_FOR_ESTIMATE = 0.05  # earlier a guess of the time left only jumps about
 

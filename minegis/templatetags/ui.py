@@ -70,6 +70,21 @@ def percent(share: float | None, digits: int = 0) -> str:
 
 
 @register.filter
+def points(share: Any) -> str:
+    """A share 0-1 as percent with one decimal, without its sign; a dash where there is none."""
+    return DASH if not isinstance(share, int | float) else f"{share * 100:.1f}"
+
+
+@register.filter
+def signed_points(share: Any) -> str:
+    """A difference of shares in points of percent with its sign, U+2212 for minus."""
+    if not isinstance(share, int | float):
+        return DASH
+    text = f"{abs(share) * 100:.1f}"
+    return text if float(text) == 0 else f"{'+' if share > 0 else '−'}{text}"
+
+
+@register.filter
 def css_percent(share: float) -> str:
     """A share 0-1 for a style sheet, whatever the language's decimal sign."""
     return f"{max(0.0, min(1.0, share)) * 100:.2f}%"

@@ -12,8 +12,9 @@ import pytest
 
 from landdamage.interpretation import ModelCard, load_engine
 from landdamage.learning import evaluate, train
+from landdamage.learning.choices import Choices
 from landdamage.learning.recipes import Folders
-from landdamage.learning.sampled import Choices, recipe_for, scenes_of
+from landdamage.learning.sampled import recipe_for, scenes_of
 from landdamage.learning.samples.load import load_scenes
 from landdamage.learning.samples.sampleset import SampleSet
 from minegis.errors import SampleSetError, TrainingError
