@@ -142,13 +142,22 @@ def pad_window(pixels: NDArray[Any], window: int) -> NDArray[Any]:
 class StripBlender:
     """Weighted mean of the windows of one panel, holding one strip: (channels, window, panel width) float32.
 
-    For every strip in order: ``add`` its windows, take ``finished``, then ``advance``.
+    For every strip in order: ``add`` its windows, take ``finished``, then ``advance``. Who adds and finishes in passes
+    of their own take ``sums`` and ``span`` instead.
+
+    Attributes:
+        sums: (channels, window, panel width) float32, C-contiguous: weighted sums from the strip's first row on.
     """
 
     def __init__(self, plan: Plan, panel: Panel, channels: int) -> None:
         self.plan, self.panel = plan, panel
-        self._sum = np.zeros((channels, plan.window, panel.right - panel.left), np.float32)
+        self.sums = np.zeros((channels, plan.window, panel.right - panel.left), np.float32)
         self._weights = plan.weights[:, None] * plan.weights[None, :]
+
+    def span(self, column: int) -> tuple[int, int, int]:
+        """Where a window lies: its first column in ``sums``, its own first column that counts, how many count."""
+        left, right = max(column, self.panel.left), min(column + self.plan.window, self.panel.right)
+        return left - self.panel.left, left - column, right - left
 
     def add(self, column: int, values: NDArray[np.float32]) -> None:
         """Add a window of the current strip.
@@ -157,11 +166,9 @@ class StripBlender:
             column: first pixel column of the window, one of ``panel.columns``.
             values: (channels, window, window).
         """
-        left, right = max(column, self.panel.left), min(column + self.plan.window, self.panel.right)
-        inside = slice(left - column, right - column)
-        self._sum[:, :, left - self.panel.left : right - self.panel.left] += (
-            values[:, :, inside] * self._weights[:, inside]
-        )
+        left, first, count = self.span(column)
+        inside = slice(first, first + count)
+        self.sums[:, :, left : left + count] += values[:, :, inside] * self._weights[:, inside]
 
     def finished(self, strip: int) -> NDArray[np.float32]:
         """The complete rows of a strip: a view (channels, rows, panel width), valid until ``advance``.
@@ -169,7 +176,7 @@ class StripBlender:
         Call it once per strip. Pixels that no window was added for are 0.
         """
         first, last = self.plan.final_rows(strip)
-        rows = self._sum[:, : last - first]
+        rows = self.sums[:, : last - first]
         rows /= self.plan.row_weight_sums[first:last, None]
         rows /= self.plan.column_weight_sums[self.panel.left : self.panel.right]
         return rows
@@ -178,15 +185,15 @@ class StripBlender:
         """Drop the finished rows and make room for the next strip."""
         first, last = self.plan.final_rows(strip)
         kept = self.plan.window - (last - first)
-        self._sum[:, :kept] = self._sum[:, last - first :].copy()
-        self._sum[:, kept:] = 0.0
+        self.sums[:, :kept] = self.sums[:, last - first :].copy()
+        self.sums[:, kept:] = 0.0
 
     def carry(self, strip: int) -> NDArray[np.float32]:
         """Sums of rows that the next strip still adds to: a view taken before ``advance``, for ``restore``."""
         first, last = self.plan.final_rows(strip)
-        return self._sum[:, last - first :]
+        return self.sums[:, last - first :]
 
     def restore(self, carry: NDArray[np.float32]) -> None:
         """Go on after the strip whose ``carry`` was saved, exactly as if it had just been advanced over."""
-        self._sum[:] = 0.0
-        self._sum[:, : carry.shape[1]] = carry
+        self.sums[:] = 0.0
+        self.sums[:, : carry.shape[1]] = carry

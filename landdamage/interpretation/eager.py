@@ -40,7 +40,7 @@ class EagerEngine(Engine):
         self._network = network.eval().to(self._device)
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
 
-    def _probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._forward(batch, bf16=self._bf16)
 
     def _exact(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -52,8 +52,7 @@ class EagerEngine(Engine):
         with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=bf16):
             windows = torch.from_numpy(batch).to(self._device, memory_format=torch.channels_last)
             logits = self._network(windows)
-        with torch.inference_mode():
-            return (logits.float() / self.card.temperature).softmax(dim=1).cpu().numpy()
+            return logits.float().contiguous().cpu().numpy()
 
 
 def load_network(card: ModelCard) -> torch.nn.Module:

@@ -1,4 +1,4 @@
-"""The network as something that turns windows into probabilities, whichever library computes it.
+"""The network as something that turns windows into logits, whichever library computes it.
 
 Torch and the other libraries are imported when an engine is loaded, so that a process that never interprets never pays
 for them, nor one that uses a converted model for torch.
@@ -38,6 +38,7 @@ class Engine(ABC):
         name: library, device and number type, recorded with every result.
         classes: number of classes out.
         batch: how many windows to give at once.
+        temperature: what logits are divided by before the softmax.
     """
 
     kind: ClassVar[Kind]
@@ -45,43 +46,66 @@ class Engine(ABC):
     def __init__(self, card: ModelCard, name: str, batch: int) -> None:
         self.card, self.name, self.batch = card, name, batch
         self.classes = int(card.network["classes"])
+        self.temperature = card.temperature
 
-    def probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Class probabilities of normalised windows.
+    def logits(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """What the network says of normalised windows, before temperature and softmax.
 
         Args:
             batch: (N, bands, H, W) float32, invalid pixels and missing bands 0; converted models take windows of the
                 card's size only.
 
         Returns:
-            (N, classes, H, W) float32, calibrated with the card's temperature, summing to 1 over the classes.
+            For each view of the windows (N, classes, H, W) float32, C-contiguous and finite. A mirrored card has two
+            views, both in the geometry of the windows; the mean of their probabilities is the result.
 
         Raises:
             ModelError: E-MOD-06 the result is not a number, in single precision neither.
         """
-        found = self._finite(batch)
+        views = [self._finite(batch)]
         if self.card.mirrored:
-            found += self._finite(np.ascontiguousarray(batch[..., ::-1]))[..., ::-1]
-            found *= np.float32(0.5)
-        return found
+            mirrored = self._finite(np.ascontiguousarray(batch[..., ::-1]))
+            views.append(np.ascontiguousarray(mirrored[..., ::-1]))
+        return views
+
+    def probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Class probabilities of normalised windows: mean over the views, calibrated with the card's temperature.
+
+        Args:
+            batch: as for ``logits``, with the same errors.
+
+        Returns:
+            (N, classes, H, W) float32, summing to 1 over the classes.
+        """
+        views = self.logits(batch)
+        return sum(softmax(view, self.temperature) for view in views) / np.float32(len(views))  # type: ignore[return-value]
 
     def _finite(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """As ``probabilities``, of the windows as they are."""
-        found = self._probabilities(batch)
-        if not np.isfinite(found).all():
+        """Logits of the windows as they are."""
+        found = self._logits(batch)
+        if not np.isfinite(found.sum()):  # one pass; what is not a number anywhere is none in the sum
             # Half-precision kernels have been seen to fail in passing; a NaN would silently become background.
             found = self._exact(batch)
-            if not np.isfinite(found).all():
+            if not np.isfinite(found.sum()):
                 raise ModelError("E-MOD-06", value=self.card.name)
         return found
 
     @abstractmethod
-    def _probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """As ``probabilities``, without a look at the result."""
+    def _logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits of the windows, C-contiguous, without a look at them."""
 
     @abstractmethod
     def _exact(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """The same in single precision by the reference."""
+
+
+def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """Probabilities over axis 1 of (N, classes, H, W), in place."""
+    logits /= np.float32(temperature)
+    logits -= logits.max(axis=1, keepdims=True)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=1, keepdims=True)
+    return logits
 
 
 def load_engine(card: ModelCard, device: str = "auto", kind: Kind = "eager") -> Engine:

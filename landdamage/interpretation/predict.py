@@ -1,22 +1,26 @@
-"""From pixels to strips of classes: windows through the network, blended, committed strip by strip."""
+"""From pixels to strips of classes: windows through the network, blended, committed strip by strip.
+
+One thread reads the next strip and another writes the last one while the network computes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from landdamage.interpretation.kernels import add_softmax, decide
 from landdamage.interpretation.source import SceneSource
 from landdamage.interpretation.strips import LAYERS, StripStore
-from landdamage.taxonomy import IGNORE
 from minegis.errors import JobCancelledError
-from minegis.windows import Panel, StripBlender, pad_window
+from minegis.windows import Panel, Plan, StripBlender, pad_window
 
 # Confidence and margin rasters hold probabilities in steps of 1/200, so that 255 is left for unobserved pixels.
 PROBABILITY_STEPS = 200
-_ROWS_AT_ONCE = 64
 
 
 class Network(Protocol):
@@ -24,9 +28,10 @@ class Network(Protocol):
 
     classes: int
     batch: int
+    temperature: float
 
-    def probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N, bands, H, W) normalised -> (N, classes, H, W)."""
+    def logits(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """(N, bands, H, W) normalised -> for each view (N, classes, H, W), C-contiguous."""
         ...
 
 
@@ -56,52 +61,102 @@ def predict_strips(
     plan = store.plan
     total = sum(len(panel.columns) for panel in plan.panels) * len(plan.rows)
     done = computed = 0
-    for panel in plan.panels:
-        finished = store.finished(panel)
-        done += finished * len(panel.columns)
-        if finished == len(plan.rows):
-            continue
-        blender = StripBlender(plan, panel, engine.classes)
-        if finished:
-            blender.restore(store.carry(panel, finished - 1))
-        left, right = panel.columns[0], min(panel.columns[-1] + plan.window, plan.width)
-        for strip in range(finished, len(plan.rows)):
-            top = plan.rows[strip]
-            pixels, valid = source.read(top, min(top + plan.window, plan.height), left, right)
-            seen = [c for c in panel.columns if valid[:, c - left : c - left + plan.window].any()]
-            done += len(panel.columns) - len(seen)
-            for first in range(0, len(seen), engine.batch):
-                if should_stop():
-                    raise JobCancelledError
-                columns = seen[first : first + engine.batch]
-                spans = [slice(c - left, c - left + plan.window) for c in columns]
-                batch = np.stack(
-                    [pad_window(source.network_input(pixels[..., s], valid[:, s]), plan.window) for s in spans]
-                )
-                for column, values in zip(columns, engine.probabilities(batch), strict=True):
-                    blender.add(column, values)
-                computed += len(columns)
-                done += len(columns)
-                progress(done / total)
-            store.save(panel, strip, _layers(blender, panel, strip, valid, left), blender.carry(strip))
-            blender.advance(strip)
+    with _Writer() as writer:
+        for panel in plan.panels:
+            finished = store.finished(panel)
+            done += finished * len(panel.columns)
+            if finished == len(plan.rows):
+                continue
+            blender = StripBlender(plan, panel, engine.classes)
+            if finished:
+                blender.restore(store.carry(panel, finished - 1))
+            left = panel.columns[0]
+            with _read_ahead(source, plan, panel, finished) as strips:
+                for strip, (pixels, valid) in enumerate(strips, start=finished):
+                    seen = [c for c in panel.columns if valid[:, c - left : c - left + plan.window].any()]
+                    done += len(panel.columns) - len(seen)
+                    for first in range(0, len(seen), engine.batch):
+                        if should_stop():
+                            raise JobCancelledError
+                        columns = seen[first : first + engine.batch]
+                        spans = [slice(c - left, c - left + plan.window) for c in columns]
+                        batch = np.stack(
+                            [pad_window(source.network_input(pixels[..., s], valid[:, s]), plan.window) for s in spans]
+                        )
+                        _blend(blender, columns, engine.logits(batch), engine.temperature)
+                        computed += len(columns)
+                        done += len(columns)
+                        progress(done / total)
+                    layers = _layers(blender, panel, strip, valid, left)
+                    writer.run(store.save, panel, strip, layers, blender.carry(strip).copy())
+                    blender.advance(strip)
     progress(1.0)
     return computed
 
 
+class _Writer:
+    """Does one thing at a time in a thread of its own; the next waits for it, and its error is not lost."""
+
+    def __enter__(self) -> _Writer:
+        self._pool = ThreadPoolExecutor(1, "strip-writer")
+        self._last: Future[None] | None = None
+        return self
+
+    def run(self, do: Callable[..., None], *arguments: Any) -> None:
+        self.wait()
+        self._last = self._pool.submit(do, *arguments)
+
+    def wait(self) -> None:
+        if self._last is not None:
+            self._last.result()
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        self._pool.shutdown()  # what was computed is written, also when the work was cancelled
+        if failed is None:
+            self.wait()
+
+
+Strip = tuple[NDArray[Any], NDArray[np.bool_]]
+
+
+@contextmanager
+def _read_ahead(source: SceneSource, plan: Plan, panel: Panel, start: int) -> Iterator[Iterator[Strip]]:
+    """Pixels and validity of a panel's strips from ``start`` on, each read while the one before is worked on."""
+    left, right = panel.columns[0], min(panel.columns[-1] + plan.window, plan.width)
+
+    def read(strip: int) -> Strip:
+        top = plan.rows[strip]
+        return source.read(top, min(top + plan.window, plan.height), left, right)
+
+    def strips(pool: ThreadPoolExecutor) -> Iterator[Strip]:
+        ahead = pool.submit(read, start)
+        for strip in range(start, len(plan.rows)):
+            here = ahead.result()
+            if strip + 1 < len(plan.rows):
+                ahead = pool.submit(read, strip + 1)
+            yield here
+
+    # The one thread of the pool is the only one that touches the file while it lives.
+    with ThreadPoolExecutor(1, "strip-reader") as pool:
+        yield strips(pool)
+
+
+def _blend(blender: StripBlender, columns: list[int], views: list[NDArray[np.float32]], temperature: float) -> None:
+    """Add the probabilities of windows, averaged over their views, to the sums of the strip."""
+    weights = blender.plan.weights
+    for view in views:
+        for column, logits in zip(columns, view, strict=True):
+            left, first, count = blender.span(column)
+            across = weights[first : first + count] / np.float32(len(views))
+            add_softmax(blender.sums, left, logits, first, weights, across, np.float32(1 / temperature))
+
+
 def _layers(blender: StripBlender, panel: Panel, strip: int, valid: NDArray[np.bool_], left: int) -> NDArray[np.uint8]:
     """Class, confidence (probability of the class) and margin (to the second class) of a strip's finished rows."""
-    probabilities = blender.finished(strip)
-    rows = probabilities.shape[1]
-    seen = valid[:rows, panel.left - left : panel.right - left]
-    out = np.full((LAYERS, *seen.shape), IGNORE, np.uint8)
-    for first in range(0, rows, _ROWS_AT_ONCE):
-        part = probabilities[:, first : first + _ROWS_AT_ONCE]
-        here = seen[first : first + _ROWS_AT_ONCE]
-        winner = part.argmax(axis=0)
-        best = np.take_along_axis(part, winner[None], axis=0)[0]
-        np.put_along_axis(part, winner[None], -1.0, axis=0)  # the rows are done with; what is left gives the second
-        layers = (winner, best * PROBABILITY_STEPS, (best - part.max(axis=0)) * PROBABILITY_STEPS)
-        for layer, values in zip(out[:, first : first + _ROWS_AT_ONCE], layers, strict=True):
-            layer[here] = np.rint(values[here])
+    first, last = blender.plan.final_rows(strip)
+    seen = np.ascontiguousarray(valid[: last - first, panel.left - left : panel.right - left])
+    out = np.empty((LAYERS, *seen.shape), np.uint8)
+    down = blender.plan.row_weight_sums[first:last]
+    across = blender.plan.column_weight_sums[panel.left : panel.right]
+    decide(blender.sums, down, across, seen, np.float32(PROBABILITY_STEPS), out)
     return out

@@ -15,31 +15,16 @@ from landdamage.interpretation.models import ModelCard
 from minegis.errors import ModelError
 
 
-def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
-    """Probabilities over axis 1 of (N, classes, H, W), in place."""
-    logits /= np.float32(temperature)
-    logits -= logits.max(axis=1, keepdims=True)
-    np.exp(logits, out=logits)
-    logits /= logits.sum(axis=1, keepdims=True)
-    return logits
-
-
 class RuntimeEngine(Engine):
     """What both have in common: windows of the card's size, and torch in single precision as the reference."""
 
     _reference: Engine | None = None
-
-    def _probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        return softmax(self._logits(batch), self.card.temperature)
 
     def _exact(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         from landdamage.interpretation.eager import load_eager
 
         self._reference = self._reference or load_eager(self.card, "cpu", bf16=False)
         return self._reference._exact(batch)
-
-    def _logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        raise NotImplementedError
 
 
 class OnnxRuntimeEngine(RuntimeEngine):

@@ -14,8 +14,8 @@ import torch
 from landdamage.interpretation import ModelCard, load_engine
 from landdamage.interpretation.conversion import convert
 from landdamage.interpretation.eager import load_eager, load_network
-from landdamage.interpretation.engine import cpu_has_bf16
-from landdamage.interpretation.runtimes import OnnxRuntimeEngine, softmax
+from landdamage.interpretation.engine import cpu_has_bf16, softmax
+from landdamage.interpretation.runtimes import OnnxRuntimeEngine
 from landdamage.networks import build
 from landdamage.networks.export import to_onnx
 from minegis.errors import ModelError
@@ -90,7 +90,7 @@ def test_a_passing_fault_is_computed_again_in_single_precision(
     with torch.no_grad():
         spoiled.classifier.bias[3] = torch.nan  # type: ignore[union-attr,index,operator]
     engine = OnnxRuntimeEngine(card, to_onnx(spoiled, 4, 64))
-    assert np.isnan(engine._probabilities(windows)).any()
+    assert np.isnan(engine._logits(windows)).any()
     expected = load_eager(card, "cpu", bf16=False).probabilities(windows)
     np.testing.assert_array_equal(engine.probabilities(windows), expected)
 
