@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from landdamage.interpretation.kernels import add_softmax, decide
 from landdamage.interpretation.source import SceneSource
 from landdamage.interpretation.strips import LAYERS, StripStore
 from minegis.errors import JobCancelledError
@@ -143,6 +142,8 @@ def _read_ahead(source: SceneSource, plan: Plan, panel: Panel, start: int) -> It
 
 def _blend(blender: StripBlender, columns: list[int], views: list[NDArray[np.float32]], temperature: float) -> None:
     """Add the probabilities of windows, averaged over their views, to the sums of the strip."""
+    from landdamage.interpretation.kernels import add_softmax  # Numba loads where a scene is read, not in web processes
+
     weights = blender.plan.weights
     for view in views:
         for column, logits in zip(columns, view, strict=True):
@@ -153,6 +154,8 @@ def _blend(blender: StripBlender, columns: list[int], views: list[NDArray[np.flo
 
 def _layers(blender: StripBlender, panel: Panel, strip: int, valid: NDArray[np.bool_], left: int) -> NDArray[np.uint8]:
     """Class, confidence (probability of the class) and margin (to the second class) of a strip's finished rows."""
+    from landdamage.interpretation.kernels import decide
+
     first, last = blender.plan.final_rows(strip)
     seen = np.ascontiguousarray(valid[: last - first, panel.left - left : panel.right - left])
     out = np.empty((LAYERS, *seen.shape), np.uint8)
