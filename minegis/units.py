@@ -86,8 +86,18 @@ def areas_m2(geometries: np.ndarray, crs: Any = CGCS2000_EPSG) -> np.ndarray:
         there = transformer(crs, CGCS2000_EPSG)
         dense = shapely.transform(dense, lambda xy: np.column_stack(there.transform(xy[:, 0], xy[:, 1])))
     # Orientation decides the sign ring by ring, so holes must run against their shell.
-    oriented = shapely.orient_polygons(dense)
-    return np.array([0.0 if g.is_empty else abs(GEOD.geometry_area_perimeter(g)[0]) for g in oriented])
+    parts, of_part = shapely.get_parts(shapely.orient_polygons(dense), return_index=True)
+    rings, of_ring = shapely.get_rings(parts, return_index=True)
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    ends = np.cumsum(np.bincount(ring, minlength=len(rings))) if len(rings) else np.zeros(0, np.int64)
+    lon, lat = np.ascontiguousarray(xy[:, 0]), np.ascontiguousarray(xy[:, 1])
+    signed = np.zeros(len(geometries))
+    begin = 0
+    for owner, end in zip(of_part[of_ring].tolist(), ends.tolist(), strict=True):
+        if end > begin:
+            signed[owner] += GEOD.polygon_area_perimeter(lon[begin:end], lat[begin:end])[0]
+        begin = end
+    return np.abs(signed)
 
 
 def area_m2(geometry: BaseGeometry, crs: Any = CGCS2000_EPSG) -> float:

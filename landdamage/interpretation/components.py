@@ -37,16 +37,11 @@ def label_block(classes: NDArray[np.uint8]) -> tuple[Ids, int]:
 
     Returns:
         Component of each pixel, (rows, width) int32 from 0 in the order of their first pixels, and the number of
-        components. Works on runs: pixels of a row that follow each other with the same class.
+        components.
     """
-    starts = np.ones(classes.shape, bool)
-    np.not_equal(classes[:, 1:], classes[:, :-1], out=starts[:, 1:])
-    run = np.cumsum(starts.ravel(), dtype=np.int32).reshape(classes.shape) - 1
-    same = classes[1:] == classes[:-1]
-    # Two runs on top of each other are linked once: where their common stretch begins.
-    begins = same & (starts[1:] | starts[:-1])
-    count, component = join(int(run[-1, -1]) + 1, run[:-1][begins], run[1:][begins])
-    return component[run], count
+    from landdamage.interpretation.kernels import label_components  # Numba loads where a scene is read
+
+    return label_components(np.ascontiguousarray(classes))
 
 
 def _count_pairs(first: NDArray[Any], second: NDArray[Any], count: int) -> tuple[Ids, Ids, Ids]:

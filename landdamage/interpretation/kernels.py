@@ -1,4 +1,4 @@
-"""The two passes over every pixel that numpy would make twenty of, compiled: softmax and blend, and the decision.
+"""The passes over every pixel that numpy would make twenty of, compiled: blend, decide, label, count.
 
 Each reads its input once, row by row, so that what is between stays in the cache of the processor, and works without
 Python's lock, beside the network. Compiled code is kept in ``$NUMBA_CACHE_DIR`` or beside this file.
@@ -142,3 +142,82 @@ def decide(
                 out[0, y, x] = IGNORE
                 out[1, y, x] = IGNORE
                 out[2, y, x] = IGNORE
+
+
+@njit(inline="always")
+def _root(parent: NDArray[np.int32], item: int) -> int:
+    """The first of an item's group, with the way there halved."""
+    while parent[item] != item:
+        parent[item] = parent[parent[item]]
+        item = parent[item]
+    return item
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
+def label_components(classes: NDArray[np.uint8]) -> tuple[NDArray[np.int32], int]:
+    """4-connected components of equal class, by runs of a row and union-find (Wu, Otoo, Suzuki 2009).
+
+    Args:
+        classes: (rows, columns) uint8, at least one pixel.
+
+    Returns:
+        Component of each pixel, (rows, columns) int32 from 0 in the order of their first pixels, and their number.
+    """
+    rows, columns = classes.shape
+    runs = 0
+    for y in range(rows):
+        row = classes[y]
+        runs += 1
+        for x in range(1, columns):
+            runs += row[x] != row[x - 1]
+    parent = np.arange(runs).astype(np.int32)
+    label = np.empty((rows, columns), np.int32)
+    run = -1
+    for y in range(rows):
+        row, here = classes[y], label[y]
+        for x in range(columns):
+            begins = x == 0 or row[x] != row[x - 1]
+            run += begins
+            here[x] = run
+            # Two runs on top of each other are joined once: where their common stretch begins.
+            if y > 0 and row[x] == classes[y - 1, x] and (begins or row[x] != classes[y - 1, x - 1]):
+                first, second = _root(parent, label[y - 1, x]), _root(parent, run)
+                parent[max(first, second)] = min(first, second)
+    count = 0
+    for k in range(runs):  # a root comes before all of its group, so its number is known
+        if parent[k] == k:
+            parent[k] = count
+            count += 1
+        else:
+            parent[k] = parent[parent[k]]
+    for y in range(rows):
+        here = label[y]
+        for x in range(columns):
+            here[x] = parent[here[x]]
+    return label, count
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
+def count_steps(
+    piece: NDArray[np.int32],
+    confidence: NDArray[np.uint8],
+    margin: NDArray[np.uint8],
+    steps: NDArray[np.int64],
+    margins: NDArray[np.int64],
+) -> None:
+    """Add every pixel to its piece.
+
+    Args:
+        piece: (rows, columns) number of the piece, negative where none is.
+        confidence, margin: (rows, columns); a confidence beyond the last value counts as that.
+        steps: (pieces, values) pixels at each value of the confidence, changed in place.
+        margins: (pieces,) sum of the margins, changed in place.
+    """
+    rows, columns = piece.shape
+    last = steps.shape[1] - 1
+    for y in range(rows):
+        for x in range(columns):
+            number = piece[y, x]
+            if number >= 0:
+                steps[number, min(np.int64(confidence[y, x]), last)] += 1
+                margins[number] += margin[y, x]

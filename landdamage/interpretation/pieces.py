@@ -105,11 +105,11 @@ def band_pieces(band: Band, simplify_pixels: float) -> BandPieces:
 
 def _statistics(piece: NDArray[np.int32], count: int, band: Band) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pixels at each step of confidence, and sum of the margins, of each piece."""
-    seen = piece != VOID
-    numbers = piece[seen]
-    step = numbers.astype(np.int64) * _WIDTH + band.confidence[seen]
-    steps = np.bincount(step, minlength=count * _WIDTH).reshape(count, _WIDTH)
-    return steps, np.bincount(numbers, weights=band.margin[seen], minlength=count).astype(np.int64)
+    from landdamage.interpretation.kernels import count_steps  # Numba loads where a scene is read
+
+    steps, margins = np.zeros((count, _WIDTH), np.int64), np.zeros(count, np.int64)
+    count_steps(piece, band.confidence, band.margin, steps, margins)
+    return steps, margins
 
 
 class OpenPatches:

@@ -23,7 +23,7 @@ from landdamage.interpretation.source import SceneSource
 from landdamage.interpretation.strips import StripStore
 from landdamage.taxonomy import BY_ID, damage_kind
 from minegis.errors import JobCancelledError
-from minegis.units import CGCS2000_EPSG, area_cm2, reproject
+from minegis.units import CGCS2000_EPSG, areas_cm2, reproject
 
 SIMPLIFY_PIXELS = 1.0  # stairs of pixels become straight edges; nothing wider than a pixel moves
 MIN_AREA_M2 = 400.0
@@ -146,7 +146,7 @@ def _patches(whole: Pieces, source: SceneSource) -> gpd.GeoDataFrame:
             "class_code": codes,
             "damage_kind": [damage_kind(code) for code in codes],
             **whole.columns(),
-            "area_cm2": np.array([area_cm2(polygon) for polygon in geometry], np.int64),
+            "area_cm2": areas_cm2(geometry),
         },
         geometry=geometry,
         crs=CGCS2000_EPSG,

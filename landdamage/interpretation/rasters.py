@@ -59,7 +59,7 @@ def result_raster(
     profile = {
         "driver": "GTiff", "height": size[0], "width": size[1], "count": 1, "dtype": "uint8", "nodata": IGNORE,
         "crs": crs.to_wkt(), "transform": transform, "tiled": True, "blockxsize": 512, "blockysize": 512,
-        "compress": "deflate", "zlevel": 6, "bigtiff": "if_safer",
+        "compress": "deflate", "zlevel": 1, "bigtiff": "if_safer",
     }  # fmt: skip
     with rasterio.open(partial, "w", **profile) as dataset:
         dataset.update_tags(**tags)

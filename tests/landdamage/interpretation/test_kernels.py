@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import label as scipy_label
 
-from landdamage.interpretation.kernels import add_softmax, decide
+from landdamage.interpretation.kernels import add_softmax, count_steps, decide, label_components
 
 
 @given(
@@ -69,3 +70,30 @@ def test_the_decision_is_the_literal_one(classes: int) -> None:
     assert (out[0][valid] == total[:, :rows].argmax(axis=0)[valid]).all()
     for layer, wanted in ((out[1], ordered[-1]), (out[2], ordered[-1] - second)):
         assert np.abs(layer[valid] / 200 - wanted[valid]).max() < 0.5 / 200 + 1e-6
+
+
+@given(
+    shape=st.tuples(st.integers(1, 25), st.integers(1, 25)), classes=st.integers(1, 4), seed=st.integers(0, 2**32 - 1)
+)
+@settings(max_examples=150, deadline=None)
+def test_components_are_those_of_scipy_numbered_by_first_pixel(shape, classes, seed) -> None:  # type: ignore[no-untyped-def]
+    image = np.random.default_rng(seed).integers(0, classes, shape).astype(np.uint8)
+    found, count = label_components(image)
+    expected = np.full(shape, -1)
+    for value in range(classes):
+        parts, number = scipy_label(image == value)
+        for part in range(1, number + 1):
+            expected[parts == part] = np.flatnonzero((parts == part).ravel())[0]
+    np.testing.assert_array_equal(found, np.unique(expected, return_inverse=True)[1].reshape(shape))
+    assert count == found.max() + 1
+
+
+def test_every_pixel_is_counted_with_its_piece() -> None:
+    rng = np.random.default_rng(3)
+    piece = rng.integers(-1, 5, (30, 40)).astype(np.int32)
+    confidence, margin = (rng.integers(0, 201, piece.shape).astype(np.uint8) for _ in range(2))
+    steps, margins = np.zeros((5, 201), np.int64), np.zeros(5, np.int64)
+    count_steps(piece, confidence, margin, steps, margins)
+    for number in range(5):
+        assert (steps[number] == np.bincount(confidence[piece == number], minlength=201)).all()
+        assert margins[number] == margin[piece == number].sum(dtype=np.int64)
