@@ -31,7 +31,7 @@ def _from_bits(typing: Any, bits: Any) -> Any:  # Numba's signature
 
 
 @njit(inline="always")
-def _exp2(t: float) -> float:
+def _exp2(t: Any) -> Any:
     """2 to the power of t ≤ 0, relative error below 3e-6; vectorises, which calls of libm do not."""
     t = max(t, LEAST_EXPONENT)
     whole = np.floor(t + np.float32(0.5))
