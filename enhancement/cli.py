@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+
+from tqdm import tqdm
 
 from enhancement import images
 from enhancement.dehaze.fast import Dehazer
 from enhancement.dehaze.settings import PRESETS, Settings, preset
+from enhancement.video import source as videos
+from enhancement.video.enhance import dehaze_video
 from minegis.errors import EnhancementError, Finding, Language, MineGISError
 from minegis.terminal import default_language, finding_line
 
 FAILED = 2  # exit status of a coded error
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+_STAGES = {
+    "zh": {"measure": "测量", "render": "去雾", "join": "合成"},
+    "en": {"measure": "measuring", "render": "dehazing", "join": "joining"},
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sky-trans", type=float, help="least transmission of sky, 0.5 to 0.98")
     parser.add_argument("--window", type=_window, dest="window_size", help="dark channel's window, 5 to 25, or auto")
     parser.add_argument("--no-night-gate", action="store_true", help="treat frames of the night and clear ones too")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="threads per image")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="segments of a video done at a time")
+    parser.add_argument(
+        "--resume", type=Path, metavar="DIR", help="keep finished parts of videos in DIR, go on from them"
+    )
     parser.add_argument("--lang", choices=["zh", "en"], default=default_language(), help="language of the output")
 
 
@@ -56,7 +72,11 @@ def run(options: argparse.Namespace) -> int:
     failed = False
     for source, output in pairs:
         try:
-            for finding in dehaze_file(source, output, dehazer):
+            if is_video(source):
+                findings = _video(source, output, dehazer, options)
+            else:
+                findings = dehaze_file(source, output, dehazer)
+            for finding in findings:
                 _print(finding, language, source)
         except MineGISError as error:  # one bad file does not stop a folder
             _print(error.finding(), language, source)
@@ -76,6 +96,31 @@ def dehaze_file(source: Path, output: Path, dehazer: Dehazer) -> list[Finding]:
     return [*still.findings, *result.findings[len(dehazer.findings) :]]
 
 
+def is_video(path: Path) -> bool:
+    """Whether a file is to be read as a video: by its first bytes, else by its suffix."""
+    if images.format_of(path) is not None:
+        return False
+    return videos.looks_like_video(path) or path.suffix.lower() in videos.SUFFIXES
+
+
+def _video(source: Path, output: Path, dehazer: Dehazer, options: argparse.Namespace) -> list[Finding]:
+    if output.suffix.lower() != ".mp4":
+        raise EnhancementError("E-VID-12", value=output.name)
+    if not os.access(output.parent, os.W_OK | os.X_OK):
+        raise EnhancementError("E-OUT-01", value=output)
+    with ExitStack() as stack:
+        kept = options.resume / source.name if options.resume else None
+        workdir = kept or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="minegis-")))
+        bar = stack.enter_context(tqdm(total=100, file=sys.stderr, bar_format=_BAR))
+
+        def progress(stage: str, part: float) -> None:
+            bar.set_description_str(_STAGES[options.lang][stage], refresh=False)
+            bar.update(max(0.0, 100 * part - bar.n))
+
+        done = dehaze_video(source, output, workdir, dehazer, workers=options.workers, progress=progress)
+    return done.findings
+
+
 def _settings(options: argparse.Namespace) -> Settings:
     names = ("omega", "sky_thresh", "sky_trans", "window_size")
     chosen = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
@@ -86,7 +131,8 @@ def _settings(options: argparse.Namespace) -> Settings:
 def _pairs(source: Path, output: Path) -> list[tuple[Path, Path]]:
     """Files to read and to write."""
     if source.is_dir():
-        files = sorted(path for path in source.iterdir() if path.suffix.lower() in images.ALL_SUFFIXES)
+        known = (*images.ALL_SUFFIXES, *videos.SUFFIXES)
+        files = sorted(path for path in source.iterdir() if path.suffix.lower() in known)
         if not files:
             raise EnhancementError("E-ENH-13", value=source)
         if output.resolve() == source.resolve():
@@ -95,7 +141,7 @@ def _pairs(source: Path, output: Path) -> list[tuple[Path, Path]]:
             output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise EnhancementError("E-OUT-01", value=output) from error
-        return [(path, output / path.name) for path in files]
+        return [(path, output / (f"{path.stem}.mp4" if is_video(path) else path.name)) for path in files]
     if output.resolve() == source.resolve():
         raise EnhancementError("E-ENH-14", value=output)
     return [(source, output)]

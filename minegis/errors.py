@@ -1509,6 +1509,13 @@ def _table() -> dict[str, Entry]:
             "{value} of {total} frames are too dark or show no haze; left as they are",
             severity=w,
         ),
+        "E-VID-12": e(
+            422,
+            "视频只能输出为 MP4：{value}",
+            "Videos are written as MP4: {value}",
+            "请将输出文件命名为 .mp4",
+            "Name the output .mp4",
+        ),
         # Doors
         "E-API-01": e(400, "请求内容有误", "The request is not valid", "请按提示改正字段", "Correct the fields named"),
         "E-API-02": e(401, "请先登录", "Sign in first", "", ""),

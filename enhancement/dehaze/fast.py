@@ -135,14 +135,16 @@ class Dehazer:
         kernels.regress(sums, reach, weight, one(s.eps), counts, slope, offset)
         return Lines(slope, offset, step, sums[0] / counts)
 
-    def recover(self, frame: Frame, airlight: Array, lines: Lines, *, full: float, sky: Array = _NO_SKY) -> Frame:
-        """The frame without its haze, given air light and transmission."""
+    def recover(
+        self, frame: Frame, airlight: Array, lines: Lines, *, full: float, sky: Array = _NO_SKY, shift: float = 0.0
+    ) -> Frame:
+        """The frame without its haze, given air light and transmission; ``shift`` is taken off its colours first."""
         s, one = self.settings, np.float32
         out = np.empty_like(frame)
         self._bands(
             frame.shape[0],
             lambda first, last: kernels.recover(
-                frame, one(1 / full), airlight, lines.slope, lines.offset, lines.step, one(s.sky_thresh),
+                frame, one(1 / full), airlight, one(shift), lines.slope, lines.offset, lines.step, one(s.sky_thresh),
                 one(s.sky_trans), one(s.t0), sky, first, last, out,
             ),
         )  # fmt: skip

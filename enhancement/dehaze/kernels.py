@@ -293,14 +293,14 @@ def _clearer(slope, offset, grey, sky, floor, t0, out):  # type: ignore[no-untyp
 
 
 @_loop
-def _apply(colour, clearer, air, full, round_up, out):  # type: ignore[no-untyped-def]
+def _apply(colour, clearer, air, shift, full, round_up, out):  # type: ignore[no-untyped-def]
     for x in range(out.shape[0]):
-        out[x] = min(max((colour[x] - air) * clearer[x] + air, _ZERO), full) + round_up
+        out[x] = min(max((colour[x] - shift - air) * clearer[x] + air, _ZERO), full) + round_up
 
 
 @_loop
-def recover(frame, unit, airlight, slope, offset, step, thresh, trans, t0, sky, first, last, out):  # type: ignore[no-untyped-def]
-    """J = (I - A) / t + A for rows first..last with t = slope · grey + offset, given per cell, within [t0, 1]."""
+def recover(frame, unit, airlight, shift, slope, offset, step, thresh, trans, t0, sky, first, last, out):  # type: ignore[no-untyped-def]
+    """J = (I - shift - A) / t + A for rows first..last, t = slope · grey + offset, given per cell, within [t0, 1]."""
     height, width, _ = frame.shape
     source, result = frame.reshape(height, 3 * width), out.reshape(height, 3 * width)
     rows, cells = slope.shape
@@ -328,7 +328,7 @@ def recover(frame, unit, airlight, slope, offset, step, thresh, trans, t0, sky, 
         _sky_row(blue, green, red, unit, thresh, weights, weight)
         _clearer(line_a[:width], line_b[:width], grey, weight, _FLOOR * trans, t0, clearer)
         for c in range(3):
-            _apply(colours[c], clearer, airlight[c] * full, full, round_up, values[c])
+            _apply(colours[c], clearer, airlight[c] * full, shift * full, full, round_up, values[c])
         _join(values[0], values[1], values[2], result[y])
 
 

@@ -1,0 +1,1 @@
+"""Videos: read, dehaze with a steady atmosphere, write; in segments that any number of workers may take."""
