@@ -134,9 +134,8 @@ def _join(clip: Clip, parts: Sequence[Path], pts: Sequence[int], partial: Path) 
         rotation = _rotation(clip)
         if rotation:
             video.set_display_rotation(rotation)
-        zero = min(
-            [pts[0] * base, *(s.start_time * s.time_base for s in source.streams.audio if s.start_time is not None)]
-        )
+        begins = (s.start_time * s.time_base for s in source.streams.audio if s.start_time is not None and s.time_base)
+        zero: Fraction = min([pts[0] * base, *begins])
         if not clip.timed:
             zero = Fraction(0)
         packets = [_pictures(parts, pts, base, video, zero)]
@@ -156,6 +155,7 @@ def _pictures(
     usual = pts[-1] - pts[-2] if len(pts) > 1 else round(1 / (video.average_rate or 25) / base)
     shift = round(zero / base)
     number = 0
+    packet: Any  # one with bytes has all its times, which PyAV's types do not say
     for part in parts:
         with av.open(str(part)) as container:
             for packet in container.demux(video=0):
@@ -186,6 +186,8 @@ def _sounds(
 ) -> Iterator[tuple[Fraction, int, int, Any]]:
     """Packets of one sound stream, copied or encoded anew."""
     number = itertools.count()
+    packet: Any
+    piece: Any
     with av.open(str(clip.path)) as container:
         stream = container.streams[index]
         copied = stream.codec_context.name in COPIED

@@ -42,7 +42,8 @@ def _exp2(t: Any) -> Any:
     p = p * f + np.float32(0.5)
     p = p * f + np.float32(1.0)
     p = p * f + np.float32(1.0)
-    return p * _from_bits(np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)))
+    bits = np.int32((np.int32(whole) + np.int32(127)) << np.int32(23))
+    return p * _from_bits(bits)  # type: ignore[call-arg]  # Numba adds the first argument
 
 
 @njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"}, boundscheck=False)
@@ -102,7 +103,7 @@ def decide(
     down: NDArray[np.float32],
     across: NDArray[np.float32],
     valid: NDArray[np.bool_],
-    steps: float,
+    steps: np.float32,
     out: NDArray[np.uint8],
 ) -> None:
     """The class of every pixel, how probable it is, and by how much the second one is less so.
