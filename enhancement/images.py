@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from minegis.errors import EnhancementError, Finding
@@ -96,9 +98,19 @@ def _check_size(width: int, height: int) -> None:
         raise EnhancementError("E-ENH-10", value=f"{width} x {height}")
 
 
+@contextmanager
+def _truncated_is_damaged() -> Iterator[None]:
+    """Let Pillow refuse files that break off; WeasyPrint, where loaded, tells it not to for the whole process."""
+    former, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = former
+
+
 def _read_plain(path: Path, kind: str) -> Still:
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _truncated_is_damaged():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is checked below
             image: Image.Image
             with Image.open(path, formats=[kind]) as image:

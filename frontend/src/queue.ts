@@ -30,6 +30,11 @@ export class Queue {
       const row = (event.target as HTMLElement).closest<HTMLElement>("[data-open]");
       if (row) this.open(Number(row.dataset.open));
     });
+    // What was passed by on the way to another thing never shows: a key would find a panel that is not the chosen one's.
+    document.body.addEventListener("htmx:beforeSwap", (event) => {
+      const answer = (event as CustomEvent<{ target: HTMLElement; shouldSwap: boolean; requestConfig: { path: string } }>).detail;
+      if (answer.target.id === name && this.chosen !== null && answer.requestConfig.path !== urlOf(this.chosen)) answer.shouldSwap = false;
+    });
     document.body.addEventListener("htmx:afterSettle", (event) => {
       const target = (event as CustomEvent<{ target: HTMLElement }>).detail.target;
       if (target.id === name) {
