@@ -48,3 +48,12 @@ def test_nothing_but_the_proxy_is_published_or_privileged() -> None:
         assert SERVICES[name]["cap_drop"] == ["ALL"]
         assert SERVICES[name]["read_only"] is True
     assert re.search(r"^USER minegis$", (ROOT / "docker" / "Dockerfile").read_text(), re.MULTILINE)
+
+
+def test_compiled_passes_can_be_kept_on_a_read_only_root() -> None:
+    """Numba refuses to import a function it may cache nowhere, and the code's own folder is read-only here."""
+    folder = re.search(r"NUMBA_CACHE_DIR=(\S+)", (ROOT / "docker" / "Dockerfile").read_text())
+    assert folder is not None
+    for name in ("web", "worker-cpu", "worker-gpu"):
+        assert SERVICES[name]["read_only"]
+        assert any(Path(folder[1]).is_relative_to(mount) for mount in SERVICES[name]["tmpfs"])
