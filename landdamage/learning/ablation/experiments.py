@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
+import numpy as np
+
 from landdamage.learning import aerial, sentinel
 from landdamage.learning.recipes import Folders
+from landdamage.learning.samples.split import assign
 from landdamage.learning.scenes import Sampling, Scene
 from landdamage.taxonomy import BY_CODE, CLASSES
 from minegis.errors import TrainingError
@@ -65,6 +68,33 @@ class Experiment:
         if shared:
             raise ValueError(f"{self.key}: groups in both sets: {sorted(shared)}")
         return sets
+
+
+def in_folds(sets: Sets, folds: int, classes: int) -> list[Sets]:
+    """Every scene judged once: one :class:`Sets` per fold, trained on the other folds. A group is never divided.
+
+    Groups go to folds as regions go to sets: the rarest class (by pixels) first, to the fold that lacks it most.
+
+    Args:
+        sets: all scenes; their own split is forgotten.
+        folds: how many, at least 2.
+        classes: of the labels, background first.
+
+    Raises:
+        SampleSetError: E-SET-03 fewer groups with labels than folds.
+    """
+    scenes = [*sets.train, *sets.test]
+    counts = {scene.group: np.zeros(classes, np.int64) for scene in scenes}
+    for scene in scenes:
+        counts[scene.group] += np.bincount(np.asarray(scene.labels).ravel(), minlength=classes)[:classes]
+    fold_of = assign(counts, {str(fold): 1 / folds for fold in range(1, folds + 1)})
+    return [
+        Sets(
+            [scene for scene in scenes if fold_of[scene.group] != str(fold)],
+            [scene for scene in scenes if fold_of[scene.group] == str(fold)],
+        )
+        for fold in range(1, folds + 1)
+    ]
 
 
 TRAIN_DISTRICTS, TEST_DISTRICTS, DISTRICT = 12, 6, 1024

@@ -8,9 +8,10 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from landdamage.learning.ablation.experiments import Experiment, Sets
 from landdamage.learning.ablation.panels import Window, choose_windows
 from landdamage.learning.judge import judge
 from landdamage.learning.recipes import Folders, Recipe, Stage
-from landdamage.learning.run import make_batches, make_loss, make_network
+from landdamage.learning.run import WEIGHTS, make_batches, make_loss, make_network
 from landdamage.learning.scenes import Scene, fingerprint
 from landdamage.learning.tally import Tally
 from minegis.training.ranks import Ranks
@@ -52,6 +53,7 @@ class Setting:
         budget: steps, tile, batch.
         data: SHA-256 of the scenes trained and judged on.
         backbone: encoder; None is the network's own default.
+        start: name of a shipped model whose weights are the first ones, or path of encoder weights; None is random.
     """
 
     experiment: str
@@ -60,11 +62,15 @@ class Setting:
     budget: Budget
     data: str
     backbone: str | None = None
+    start: str | None = None
 
     @property
     def name(self) -> str:
         """Unique for everything that changes the result."""
-        digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        told = asdict(self)
+        if self.start is None:
+            del told["start"]  # runs from before there was a choice keep their names
+        digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
         return f"{self.experiment}-{self.network}-s{self.seed}-{digest[:8]}"
 
 
@@ -180,6 +186,7 @@ def recipe_of(experiment: Experiment, setting: Setting) -> Recipe:
         return sets.train, sets.test
 
     budget = setting.budget
+    shipped = setting.start is not None and (WEIGHTS / f"{setting.start}.safetensors").exists()
     return Recipe(
         model=setting.name,
         bands=experiment.bands,
@@ -197,6 +204,8 @@ def recipe_of(experiment: Experiment, setting: Setting) -> Recipe:
         learning_rate=LEARNING_RATE,
         weighted_loss=True,
         by_class=CLASS_SHARE,
+        start_from=setting.start if shipped else None,
+        encoder_weights=None if shipped else setting.start,
         seed=setting.seed,
     )
 
@@ -213,9 +222,45 @@ def machine(device: torch.device) -> str:
     return f"{name}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
 
 
-def settings(experiment: Experiment, sets: Sets, networks: Sequence[str], seeds: int, budget: Budget) -> list[Setting]:
+def settings(
+    experiment: Experiment,
+    sets: Sets,
+    networks: Sequence[str],
+    seeds: int,
+    budget: Budget,
+    backbone: str | None = None,
+    start: str | None = None,
+) -> list[Setting]:
     """All runs of an experiment, seed by seed, so that a stopped comparison has whole seeds first."""
     data = data_of(sets)
     return [
-        Setting(experiment.key, network, seed, budget, data) for seed in range(1, seeds + 1) for network in networks
+        Setting(experiment.key, network, seed, budget, data, backbone, start)
+        for seed in range(1, seeds + 1)
+        for network in networks
     ]
+
+
+def pooled(results: Sequence[Result]) -> Result:
+    """One result of the folds of a cross-validation: every region as the fold that judged it found it.
+
+    Raises:
+        ValueError: a region was judged twice.
+    """
+    first = results[0]
+    if len(results) == 1:
+        return first
+    regions = {region: tally for result in results for region, tally in result.regions.items()}
+    if len(regions) != sum(len(result.regions) for result in results):
+        raise ValueError("a region was judged in two folds")
+
+    def together(words: Iterable[str]) -> str:
+        return "; ".join(sorted(set(words)))
+
+    facts = first.facts | {
+        "training_s": sum(result.facts["training_s"] for result in results),
+        "judging_s": sum(result.facts["judging_s"] for result in results),
+        "seconds_per_step": fmean(result.facts["seconds_per_step"] for result in results),
+        "machine": together(result.facts["machine"] for result in results),
+        "code": {key: together(result.facts["code"][key] for result in results) for key in first.facts["code"]},
+    }
+    return Result(first.setting, regions, facts, first.panels)

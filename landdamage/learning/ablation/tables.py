@@ -17,6 +17,7 @@ import numpy as np
 from landdamage.learning.ablation.experiments import NOTHING_SELECTED, Experiment, Sets
 from landdamage.learning.ablation.runs import Result
 from landdamage.learning.metrics import SCORES, Matrix, ScoreName, paired_difference
+from landdamage.learning.scenes import Scene
 from landdamage.learning.tally import Tally, false_of_absent, means, per_class
 
 TITLES = MappingProxyType(
@@ -42,13 +43,27 @@ class Comparison:
 
     Attributes:
         experiment: which.
-        sets: its scenes.
-        results: per network, one per seed in ascending order.
+        folds: its scenes: one split, or those of a cross-validation.
+        results: per network, one per seed in ascending order (folds pooled).
     """
 
     experiment: Experiment
-    sets: Sets
+    folds: Sequence[Sets]
     results: Mapping[str, Sequence[Result]]
+
+    @property
+    def name(self) -> str:
+        """Of the files: the experiment, the folds, what the networks started from."""
+        setting = next(iter(self.results.values()))[0].setting
+        parts = [self.experiment.key, *([f"folds{len(self.folds)}"] if len(self.folds) > 1 else [])]
+        parts += [setting.backbone] if setting.backbone else []
+        parts += [f"from-{Path(setting.start).stem}"] if setting.start else []
+        return "-".join(parts)
+
+    @property
+    def judged(self) -> list[Scene]:
+        """Every scene that was judged."""
+        return [scene for sets in self.folds for scene in sets.test]
 
     def matrices(self, network: str) -> dict[int, list[Matrix]]:
         """Per seed the confusion matrix of every region, regions in one order."""
@@ -101,8 +116,9 @@ class Comparison:
         return {
             "experiment": self.experiment.key,
             "title": self.experiment.title,
-            "train": _about(self.sets.train),
-            "test": _about(self.sets.test),
+            "folds": len(self.folds),
+            "train": _about(self.folds[0].train),
+            "test": _about(self.judged),
             "networks": networks,
             "paired_differences": pairs,
         }
@@ -135,8 +151,7 @@ def markdown(comparison: Comparison, how: Mapping[str, str]) -> str:
         comparison: the runs.
         how: ``command``, ``machine``, ``time`` and whatever else tells how the figures came about.
     """
-    experiment, sets = comparison.experiment, comparison.sets
-    train, test = _about(sets.train), _about(sets.test)
+    experiment = comparison.experiment
     have = [network for network in TITLES if network in comparison.results]
     first = comparison.results[have[0]][0]
     budget = first.setting.budget
@@ -146,10 +161,9 @@ def markdown(comparison: Comparison, how: Mapping[str, str]) -> str:
         "",
         experiment.about,
         "",
-        f"Trained on {train['scenes']} scenes of {train['regions']} regions, judged on {test['scenes']} scenes of "
-        f"{test['regions']} other regions. Every network: {budget.steps} steps of {budget.batch} tiles of "
-        f"{budget.tile} pixels, the same tiles in the same order per seed, random first "
-        f"weights, seeds {', '.join(map(str, seeds))}. "
+        f"{_scenes(comparison)} Every network: {budget.steps} steps of {budget.batch} tiles of "
+        f"{budget.tile} pixels, the same tiles in the same order per seed, {_start(first)}, "
+        f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}. "
         f"{NOTHING_SELECTED} Scores come from one confusion matrix over all test pixels and are means over "
         "the foreground classes that occur in the truth, in percent, mean ± standard deviation over seeds.",
         "",
@@ -162,6 +176,26 @@ def markdown(comparison: Comparison, how: Mapping[str, str]) -> str:
     lines += _classes(comparison, have)
     lines += _cost(comparison, have)
     return "\n".join(lines) + "\n"
+
+
+def _scenes(comparison: Comparison) -> str:
+    test, count = _about(comparison.judged), len(comparison.folds)
+    if count > 1:
+        return (
+            f"Cross-validation in {count} folds: {test['scenes']} scenes of {test['regions']} regions, each judged "
+            "once, by a network that was trained on the regions of the other folds."
+        )
+    train = _about(comparison.folds[0].train)
+    return (
+        f"Trained on {train['scenes']} scenes of {train['regions']} regions, judged on {test['scenes']} scenes of "
+        f"{test['regions']} other regions."
+    )
+
+
+def _start(result: Result) -> str:
+    start, backbone = result.setting.start, result.setting.backbone
+    encoder = f"encoder {backbone}, " if backbone else ""
+    return f"{encoder}first weights from `{Path(start).name}`" if start else f"{encoder}random first weights"
 
 
 def _percent(values: Sequence[float]) -> str:
@@ -256,9 +290,9 @@ def table_csv(comparison: Comparison) -> str:
 
 
 def write(comparison: Comparison, folder: Path, how: Mapping[str, str]) -> list[Path]:
-    """Write ``ablation-KEY.md``, ``.csv`` and ``.json``; returns their paths."""
+    """Write ``ablation-NAME.md``, ``.csv`` and ``.json``; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    base = folder / f"ablation-{comparison.experiment.key}"
+    base = folder / f"ablation-{comparison.name}"
     body = {"how": dict(how), **comparison.summary()}
     texts = {
         ".md": markdown(comparison, how),

@@ -15,9 +15,9 @@ from PIL import Image
 
 from landdamage.imagery.radiometry import Stretch
 from landdamage.learning.ablation import cli, tables
-from landdamage.learning.ablation.experiments import EXPERIMENTS, NATIVE, Experiment, Sets
+from landdamage.learning.ablation.experiments import EXPERIMENTS, NATIVE, Experiment, Sets, in_folds
 from landdamage.learning.ablation.panels import SIDE, choose_windows
-from landdamage.learning.ablation.runs import Budget, Result, Setting, recipe_of, run_once, settings
+from landdamage.learning.ablation.runs import Budget, Result, Setting, pooled, recipe_of, run_once, settings
 from landdamage.learning.recipes import Folders
 from landdamage.learning.run import make_batches
 from landdamage.learning.scenes import Scene
@@ -50,7 +50,7 @@ def test_a_comparison_writes_its_tables_and_keeps_its_runs(tmp_path: Path) -> No
     experiment, runs, work = toy(), tmp_path / "runs", tmp_path / "work"
     wanted = settings(experiment, SETS, ["dl", "se-dl"], 2, BUDGET)
     assert [(s.seed, s.network) for s in wanted] == [(1, "dl"), (1, "se-dl"), (2, "dl"), (2, "se-dl")]
-    comparison = cli.compare(experiment, SETS, wanted, runs, work, Ranks())
+    comparison = cli.compare(experiment, [(SETS, wanted)], runs, work, Ranks())
     paths = cli.write(comparison, tmp_path, {"command": "`x`", "machine": "m", "time": "1 h"})
     assert [p.name for p in paths] == [f"ablation-T.{suffix}" for suffix in ("md", "csv", "json", "png")]
     text = paths[0].read_text("utf-8")
@@ -68,7 +68,7 @@ def test_a_comparison_writes_its_tables_and_keeps_its_runs(tmp_path: Path) -> No
     assert not any(work.iterdir())
     stamps = {file: file.stat().st_mtime_ns for file in runs.iterdir()}
     assert len(stamps) == 2 * 4
-    again = cli.compare(experiment, SETS, wanted, runs, work, Ranks())
+    again = cli.compare(experiment, [(SETS, wanted)], runs, work, Ranks())
     assert {file: file.stat().st_mtime_ns for file in runs.iterdir()} == stamps
     assert tables.markdown(again, {}) == tables.markdown(comparison, {})
 
@@ -88,6 +88,33 @@ def test_a_stopped_run_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     assert (kept.facts, kept.setting) == (parts.facts, setting)
 
 
+def test_folds_judge_every_scene_once_and_divide_no_group(tmp_path: Path) -> None:
+    scenes = [dataclasses.replace(scene(f"s{k}", k), group=f"g{k // 2}") for k in range(6)]
+    folds = in_folds(Sets(scenes[:4], scenes[4:]), 3, len(CLASSES))
+    assert sorted(s.name for fold in folds for s in fold.test) == [s.name for s in scenes]
+    for fold in folds:
+        assert not {s.group for s in fold.train} & {s.group for s in fold.test}
+        assert len(fold.train) + len(fold.test) == 6
+    wanted = [(fold, settings(toy(), fold, ["dl"], 1, BUDGET)) for fold in folds]
+    comparison = cli.compare(toy(), wanted, tmp_path / "runs", tmp_path / "work", Ranks())
+    (only,) = comparison.results["dl"]
+    assert sorted(only.regions) == ["g0", "g1", "g2"]
+    labelled = sum(int((np.asarray(s.labels) != 255).sum()) for s in scenes)
+    assert sum(int(tally.matrix.sum()) for tally in only.regions.values()) == labelled
+    paths = cli.write(comparison, tmp_path, {})
+    assert paths[0].name == "ablation-T-folds3.md"
+    assert "Cross-validation in 3 folds: 6 scenes of 3 regions" in paths[0].read_text("utf-8")
+    with pytest.raises(ValueError, match="two folds"):
+        pooled([only, only])
+
+
+def test_first_weights_are_those_asked_for(tmp_path: Path) -> None:
+    shipped = recipe_of(toy(), Setting("T", "se-cot-dl", 1, BUDGET, "data", "mobilenetv2", "se-cot-dl-mnv2-2m"))
+    assert (shipped.start_from, shipped.encoder_weights) == ("se-cot-dl-mnv2-2m", None)
+    file = recipe_of(toy(), Setting("T", "se-cot-dl", 1, BUDGET, "data", "squeezenet", str(tmp_path / "x.pth")))
+    assert (file.start_from, file.encoder_weights) == (None, str(tmp_path / "x.pth"))
+
+
 def test_whatever_changes_a_result_changes_its_name() -> None:
     base = Setting("T", "dl", 1, BUDGET, "data")
     others = [
@@ -101,9 +128,10 @@ def test_whatever_changes_a_result_changes_its_name() -> None:
             {"budget": Budget(3, 32, 4)},
             {"data": "other"},
             {"backbone": "resnet50"},
+            {"start": "se-cot-dl-mnv2-2m"},
         )
     ]
-    assert len({base.name, *(other.name for other in others)}) == 9
+    assert len({base.name, *(other.name for other in others)}) == 10
     assert base.name == Setting("T", "dl", 1, Budget(3, 32, 2), "data").name
 
 
@@ -139,7 +167,7 @@ def comparison() -> tables.Comparison:
         "dl": [run("dl", 1, 50), run("dl", 2, 60)],
         "fcn": [run("fcn", 1, 10)],
     }
-    return tables.Comparison(toy(), SETS, results)
+    return tables.Comparison(toy(), [SETS], results)
 
 
 def test_figures_of_the_tables_are_exact() -> None:
