@@ -1,0 +1,1 @@
+"""LEDNet: brightens night frames and takes the shake out of them, in one network of axial transformers."""
