@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from enhancement.lednet.blocks import AxialBlock, ConvBlock, GatedConvBlock, SelectiveFusion, SumFusion
+from enhancement.lednet.blocks import AxialAttention, AxialBlock, ConvBlock, GatedConvBlock, SelectiveFusion, SumFusion
 from minegis.errors import ModelError
 
 MULTIPLE = 8  # sides must be divisible by it: three halvings
@@ -118,7 +119,7 @@ def build(card: dict[str, Any]) -> LEDNet:
         if described["name"] != "lednet":
             raise ValueError(described["name"])
         return LEDNet(described["size"], **described.get("switches", {}))
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelError("E-MOD-07", value=str(card.get("name", "?"))[:80], tensor="network") from error
 
 
@@ -141,10 +142,7 @@ def cost(network: LEDNet, height: int, width: int) -> Cost:
     Convolutions: 2·k²·Cin/groups·Cout per place. Attention: 4·C·HW·L with L tokens along the axis (q kᵀ and its
     product with v).
     """
-    from enhancement.lednet.blocks import AxialAttention
-
     counted = {"convolution": 0, "attention": 0}
-    hooks = []
 
     def convolution(layer: nn.Module, _: Any, out: Tensor) -> None:
         assert isinstance(layer, nn.Conv2d)
@@ -157,13 +155,11 @@ def cost(network: LEDNet, height: int, width: int) -> Cost:
         counted["attention"] += 4 * c * h * w * (h if layer.axis == "height" else w)
 
     parameters = sum(p.numel() for p in network.parameters())
-    import copy
-
     ghost = copy.deepcopy(network).to("meta").train()
     for layer in ghost.modules():
         if isinstance(layer, nn.Conv2d):
-            hooks.append(layer.register_forward_hook(convolution))
+            layer.register_forward_hook(convolution)
         elif isinstance(layer, AxialAttention):
-            hooks.append(layer.register_forward_hook(attention))
+            layer.register_forward_hook(attention)
     ghost(torch.empty(1, 3, height, width, device="meta"))
     return Cost(counted["convolution"], counted["attention"], parameters)
