@@ -107,7 +107,7 @@ class AxialBlock(nn.Module):
 
 
 class ConvBlock(nn.Module):
-    """The convolutional stand-in of :class:`AxialBlock` for comparisons: two depth-wise 7 x 7 for the two attentions."""
+    """Convolutional stand-in of :class:`AxialBlock` for comparisons: two depth-wise 7 x 7 for the two attentions."""
 
     def __init__(self, channels: int, heads: int, trained: int | None = None) -> None:
         super().__init__()

@@ -46,17 +46,18 @@ class Features:
 
     def __init__(self, name: str, layers: nn.Sequential, stages: tuple[int, ...], weight: float) -> None:
         self.name, self.weight, self._stages = name, weight, stages
-        self._layers = layers[: stages[-1] + 1].eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self._layers: nn.Module = layers[: stages[-1] + 1].eval().requires_grad_(False)
         self._mean, self._sd = torch.tensor(MEAN).view(1, 3, 1, 1), torch.tensor(SD).view(1, 3, 1, 1)
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         """Stages whose maps are smaller than three pixels are left out."""
         if self._mean.device != a.device:
-            self._layers, self._mean, self._sd = (x.to(a.device) for x in (self._layers, self._mean, self._sd))
+            self._layers = self._layers.to(a.device)
+            self._mean, self._sd = self._mean.to(a.device), self._sd.to(a.device)
         x = (torch.cat([a, b.detach()]) - self._mean) / self._sd
         x = x.contiguous(memory_format=torch.channels_last)
         total = a.new_zeros(())
-        for index, layer in enumerate(self._layers):
+        for index, layer in enumerate(self._layers.children()):
             if min(x.shape[-2:]) < LEAST_MAP:
                 break
             x = layer(x)

@@ -50,7 +50,11 @@ class Split:
         """Of the contents of all files, in order."""
         digest = hashlib.sha256()
         pairs = [path for pair in self.real for path in pair]
-        for path in [*(p for paths in self.sharp.values() for p in paths), *pairs, *([self.video] if self.video else [])]:
+        for path in [
+            *(p for paths in self.sharp.values() for p in paths),
+            *pairs,
+            *([self.video] if self.video else []),
+        ]:
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
@@ -62,11 +66,15 @@ def split(folder: Path) -> dict[str, Split]:
         TrainingError: E-TRN-09 there are no pictures to train on.
     """
     sharp = folder / "sharp"
+    kodak = _files(folder / "validation" / "kodak12")
     urban, clean = _files(sharp / "urban100"), _files(sharp / "bsds500" / "train")
     other = _files(sharp / "bsds500" / "val")
     if not urban and not clean:
         raise TrainingError("E-TRN-09", value=sharp)
-    pairs = [(path, folder / "real_low_light_pairs" / "high" / path.name) for path in _files(folder / "real_low_light_pairs" / "low")]
+    pairs = [
+        (path, folder / "real_low_light_pairs" / "high" / path.name)
+        for path in _files(folder / "real_low_light_pairs" / "low")
+    ]
     pairs = [pair for pair in pairs if pair[1].is_file()]
 
     def every(paths: list[Path], remainder: int) -> list[Path]:
@@ -89,7 +97,7 @@ def split(folder: Path) -> dict[str, Split]:
             {"urban100": every(urban, 5), "bsds500": every(other, 5)}, real(REAL_VALIDATION), None
         ),
         "test": Split(
-            {"urban100": every(urban, 0), "bsds500": every(other, 0), "kodak12": _files(folder / "validation" / "kodak12")},
+            {"urban100": every(urban, 0), "bsds500": every(other, 0), "kodak12": kodak},
             real(REAL_TEST), video(TEST_VIDEO),
         ),
     }  # fmt: skip
@@ -111,9 +119,7 @@ def windows(video: Path, count: int, size: tuple[int, int] = VIDEO_SIZE) -> list
     Each is 33 frames long; windows that hold a cut of the scene are left out.
     """
     with av.open(str(video)) as source:
-        frames = [
-            frame.reformat(*size, "bgr24", interpolation="AREA").to_ndarray() for frame in source.decode(video=0)
-        ]
+        frames = [frame.reformat(*size, "bgr24", interpolation="AREA").to_ndarray() for frame in source.decode(video=0)]
     starts = np.linspace(0, len(frames) - WINDOW, count).astype(int)
     found = []
     for start in starts:

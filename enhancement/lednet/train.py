@@ -14,7 +14,7 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from enhancement.lednet import sets
 from enhancement.lednet.degradation.pipeline import KINDS, Pair, degrade
 from enhancement.lednet.losses import LEDNetLoss, perceptual
-from enhancement.lednet.network import SIZES, LEDNet
+from enhancement.lednet.network import MULTIPLE, SIZES, LEDNet
 from enhancement.lednet.pairs import PairSource, to_tensor
 from enhancement.lednet.recipes import RECIPES, Recipe
 from enhancement.lednet.sets import Split
@@ -36,7 +36,7 @@ from minegis.training import checkpoint
 from minegis.training.journal import EVENTS, LOG
 from minegis.training.ranks import Ranks, joined
 from minegis.training.state import STATE
-from minegis.training.trainer import Plan, Trainer
+from minegis.training.trainer import Plan, Progress, Trainer
 from minegis.version import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +50,7 @@ class Run:
     """One training: recipe, data folder, where weights and state go, and what differs from the recipe.
 
     ``perceptual_weights``: the file of the perceptual network; None looks for SqueezeNet in the data folder.
+    ``watch`` and ``should_stop``: see :class:`minegis.training.trainer.Trainer`.
     """
 
     recipe: Recipe
@@ -61,6 +62,8 @@ class Run:
     resume: bool = False
     anew: bool = False
     ranks: Ranks | None = None
+    watch: Callable[[Progress], None] | None = None
+    should_stop: Callable[[], bool] = lambda: False
 
     @property
     def weights(self) -> Path:
@@ -128,6 +131,8 @@ class Run:
             report=lambda step, averaged: judge(averaged, examples),
             identity=f"lednet {recipe.size} {recipe.perceptual}, seed {recipe.seed}, data {hashes['train'][:12]}",
             ranks=ranks,
+            watch=self.watch,
+            should_stop=self.should_stop,
             on_best=publish,
         )  # fmt: skip
         if self.resume:
@@ -154,16 +159,19 @@ class Run:
 def validation_pairs(part: Split, side: int = VALIDATION_SIDE) -> dict[str, list[Pair]]:
     """Fixed pairs of each kind and real ones, from the middle of the pictures."""
     pictures = [_middle(sets.read(path), side) for paths in part.sharp.values() for path in paths[:4]]
+    found: dict[str, list[Pair]]
     found = {kind: [degrade(x, [sets.VALIDATION, k], kind) for k, x in enumerate(pictures)] for kind in KINDS}
     real = [(sets.read(dark), sets.read(clear)) for dark, clear in part.real]
-    seen = np.ones((side, side), bool)
-    found["real"] = [Pair(_middle(dark, side), _middle(clear, side), seen) for dark, clear in real]
+    cut = [(_middle(dark, side), _middle(clear, side)) for dark, clear in real]
+    found["real"] = [Pair(dark, clear, np.ones(clear.shape[:2], bool)) for dark, clear in cut]
     return {kind: pairs for kind, pairs in found.items() if pairs}
 
 
 def _middle(picture: np.ndarray[Any, Any], side: int) -> np.ndarray[Any, Any]:
-    top, left = ((length - side) // 2 for length in picture.shape[:2])
-    return np.ascontiguousarray(picture[max(0, top) :, max(0, left) :][:side, :side])
+    """The middle square of a picture, or what there is of it in multiples of 8 pixels."""
+    height, width = (min(length, side) // MULTIPLE * MULTIPLE for length in picture.shape[:2])
+    top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+    return np.ascontiguousarray(picture[top : top + height, left : left + width])
 
 
 @torch.inference_mode()

@@ -42,7 +42,7 @@ def dusty(light: Picture, rng: np.random.Generator) -> Picture:
     if rng.random() < 0.25:
         air[:] = rng.uniform(*COAL)
     brightness = float(np.percentile(light.mean(axis=2), 95))
-    t = np.exp(-rng.uniform(*THICKNESS) * depth(*light.shape[:2], rng))[..., None]
+    t = np.exp(-rng.uniform(*THICKNESS) * depth(light.shape[0], light.shape[1], rng))[..., None]
     return light * t + air * np.float32(min(brightness, 1.0)) * (1 - t)
 
 

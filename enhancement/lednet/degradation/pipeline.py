@@ -1,6 +1,7 @@
 """All eight steps in their order: one seed, one pair. Every step draws from a stream of its own.
 
-1 and 2, mean of frames in light; 3, streaks of clipped lamps; 4, lens; 5, dust and dirt; 6, darkness; 7, noise; 8, bytes.
+1 and 2, mean of frames in light; 3, streaks of clipped lamps; 4, lens; 5, dust and dirt; 6, darkness; 7, noise;
+8, bytes.
 """
 
 from __future__ import annotations
@@ -75,8 +76,8 @@ def degrade(
         response: of the camera; sRGB if None.
     """
     chances, response = chances or Chances(), response or SRGB()
-    still = not isinstance(sharp, Sequence)
-    frames = [_floats(frame) for frame in ([sharp] if still else sharp)]
+    still = isinstance(sharp, np.ndarray)
+    frames = [_floats(frame) for frame in ([sharp] if isinstance(sharp, np.ndarray) else sharp)]
     label = frames[len(frames) // 2]
     clear = coding.quantised(label)
     steps: dict[str, Any] = {"kind": kind}

@@ -76,7 +76,8 @@ class Curve:
 def recover(bracket: Sequence[Picture], exposures: Sequence[float], places: int = 200, seed: int = 0) -> Curve:
     """The response of a camera from pictures of one still scene at several exposure times (Debevec and Malik 1997).
 
-    Least squares over the log response g(z) and the log light of some places: w(z)(g(z) - ln E - ln Δt), and λ w(z) g''(z).
+    Least squares over the log response g(z) and the log light of some places: w(z)(g(z) - ln E - ln Δt), and
+    λ w(z) g''(z).
 
     Args:
         bracket: two or more grey or colour pictures of one size, bytes.

