@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from celery import shared_task
+from celery import Task, shared_task
 
 from minegis.jobs.runner import JobContext
 
@@ -68,6 +68,14 @@ def model_check(context: JobContext) -> None:
     from landdamage.services import trained_models
 
     trained_models.model_check(context)
+
+
+@shared_task(bind=True)
+def interpretation_blocks(self: Task, job_id: str) -> None:
+    """Help an interpretation that is under way (queue ``gpu``): any number of workers may, none must."""
+    from landdamage.services.helping import lend_a_hand
+
+    lend_a_hand(UUID(job_id), worker=str(self.request.hostname))
 
 
 @shared_task

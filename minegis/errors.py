@@ -198,6 +198,13 @@ def _table() -> dict[str, Entry]:
             "请导出为单一的 GeoTIFF",
             "Export it as one self-contained GeoTIFF",
         ),
+        "E-FMT-09": e(
+            422,
+            "{value} 中没有影像",
+            "{value} names no image",
+            "文件夹中应有 {known} 文件；清单为每行一个影像路径的文本",
+            "A folder needs files of {known}; a list is a text with one image path a line",
+        ),
         # Georeference
         "E-GEO-01": e(
             422,
@@ -786,6 +793,27 @@ def _table() -> dict[str, Entry]:
             "请检查目录是否存在、是否可写",
             "Check that the folder exists and can be written to",
         ),
+        "E-OUT-02": e(
+            507,
+            "磁盘已满，无法写入(剩余 {free})",
+            "The disk is full, nothing more can be written ({free} left)",
+            "请腾出空间后再次执行；使用 --resume 目录 时已完成的部分不会重算",
+            "Free some space and run the command again; with --resume DIR nothing finished is computed again",
+        ),
+        "E-OUT-03": e(
+            422,
+            "{value} 不能用作多景影像的输出",
+            "{value} cannot take the rasters of several images",
+            "多景影像各自输出栅格，请给出一个文件夹",
+            "Each image gets a raster of its own: name a folder",
+        ),
+        "E-OUT-04": e(
+            422,
+            "不支持的输出格式：{value}",
+            "Unknown format to write: {value}",
+            "请使用扩展名 {known}",
+            "Use one of the extensions {known}",
+        ),
         # Deliveries
         "E-DEL-01": e(
             409,
@@ -809,6 +837,20 @@ def _table() -> dict[str, Entry]:
             "Try again later, or look at its job",
         ),
         # Jobs
+        "E-AOI-01": e(
+            422,
+            "无法从 {value} 读取范围面",
+            "{value} gives no area: it cannot be read, names no coordinate system or holds no polygon",
+            "请提供带坐标系的面图层({known})",
+            "Give a layer of polygons with its coordinate system ({known})",
+        ),
+        "E-AOI-02": e(
+            422,
+            "影像与所需范围没有重叠",
+            "The image shows nothing of the wanted ground",
+            "请检查范围面的坐标系与位置；镶嵌时，该影像可能已被优先的影像完全覆盖",
+            "Check the area's coordinate system and place; in a mosaic, images ahead of this one may cover all of it",
+        ),
         "E-JOB-01": e(409, "任务当前状态为 {state}，不能执行此操作", "The job is {state}; this cannot be done now"),
         "E-JOB-02": e(
             500,
@@ -834,6 +876,14 @@ def _table() -> dict[str, Entry]:
             "Split the image and try again, or ask the administrator for more memory",
         ),
         "E-JOB-07": e(422, "没有名为 {value} 的任务类型", "No job kind named {value}"),
+        "E-JOB-08": e(
+            200,
+            "一个工作进程异常结束(状态 {value})，其分块由其余进程完成",
+            "A worker process ended with status {value}; the others do its blocks",
+            "若结果迟迟不出，请减少 --workers(内存可能不足)",
+            "If the others end too, take fewer --workers: memory may be short",
+            severity=w,
+        ),
         # Register
         "E-REG-01": e(
             422,

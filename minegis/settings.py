@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import django_stubs_ext
@@ -179,9 +180,10 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     # A message nobody took in time is dropped: the next one does the same work.
     "reap-lost-jobs": {"task": "minegis.jobs.tasks.reap", "schedule": 15.0, "options": {"expires": 15}},
+    "tidy-work-folders": {"task": "minegis.jobs.tasks.tidy", "schedule": 3600.0},
     "expire-uploads": {"task": "minegis.uploads.tasks.expire", "schedule": 3600.0},
 }
-JOB_KINDS = {
+JOB_KINDS: dict[str, dict[str, Any]] = {
     "ingest": {
         "handler": "landdamage.tasks.ingest",
         "queue": "cpu",
@@ -191,6 +193,7 @@ JOB_KINDS = {
     "interpret": {
         "handler": "landdamage.tasks.interpret",
         "queue": "gpu",
+        "keeps_work": True,  # strips of hours: a retry goes on from them
         "on_end": "landdamage.services.runs.run_job_ended",
         "on_retry": "landdamage.services.runs.run_job_retried",
     },
@@ -227,6 +230,8 @@ JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", default=3)
 
 # What computes interpretations: auto (the fastest on the worker's machine), eager, onnxruntime or openvino.
 INTERPRETATION_ENGINE = env.str("INTERPRETATION_ENGINE", default="auto")
+# Scenes of more than one and a half blocks are shared out among idle gpu workers; equal on all machines.
+INTERPRETATION_BLOCK_PIXELS = env.int("INTERPRETATION_BLOCK_PIXELS", default=1 << 24)
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Storage. Originals and results are write-once files named by content; web servers never see these folders.

@@ -25,6 +25,7 @@ pytest_plugins = [
     "tests.fixtures.accounted",
     "tests.fixtures.plot",
     "tests.fixtures.model_world",
+    "tests.fixtures.shared_scenes",
 ]
 
 ROOT = Path(__file__).resolve().parents[1]

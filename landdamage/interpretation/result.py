@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,20 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
+from landdamage.interpretation.blocks import BLOCK_PIXELS, Claims, Shared, cut, share_key
 from landdamage.interpretation.engine import Engine
+from landdamage.interpretation.ground import Ground
 from landdamage.interpretation.models import ModelCard
 from landdamage.interpretation.patch_file import BATCH, patch_count, read_patches, write_patches
 from landdamage.interpretation.polygons import SIMPLIFY_PIXELS, Rasters, minimum_mapping_unit_m2, vectorise
-from landdamage.interpretation.predict import predict_strips
-from landdamage.interpretation.source import open_scene
+from landdamage.interpretation.predict import predict_blocks, predict_strips
+from landdamage.interpretation.source import SceneSource, open_scene
 from landdamage.interpretation.strips import StripStore
 from minegis.errors import Finding
 from minegis.windows import OVERLAP, PANEL_WIDTH, Plan
 
 NETWORK_SHARE = 0.8  # of the progress bar
+Crew = Callable[[Shared], AbstractContextManager[Claims]]  # how workers come to their blocks
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,9 @@ def interpret_scene(
     should_stop: Callable[[], bool] = lambda: False,
     min_area_m2: float | None = None,
     simplify_pixels: float = SIMPLIFY_PIXELS,
+    ground: Ground | None = None,
+    crew: Crew | None = None,
+    block_pixels: int = BLOCK_PIXELS,
 ) -> Interpretation:
     """Interpret a scene in its own CRS with memory bounded by a strip of it.
 
@@ -92,38 +99,35 @@ def interpret_scene(
         should_stop: asked before every batch of windows and every block of rows.
         min_area_m2: minimum mapping unit in m²; None means max(400, 25 gsd²).
         simplify_pixels: tolerance of the border simplification in pixels, 0 for none.
+        ground: what is wanted; windows that show nothing of it are not computed, and outside the result is 255.
+        crew: how the blocks of a scene that has more than one are shared out; None means this process does them all.
+        block_pixels: size of a block, about.
 
     Raises:
-        SceneError: the scene cannot be opened or read, or has no place (E-FMT-*, E-GEO-01).
+        SceneError: the scene cannot be opened or read, or has no place (E-FMT-*, E-GEO-01); E-AOI-02 nothing of it is
+            wanted.
         ModelError: E-MOD-04 a required band is missing.
         JobCancelledError: ``should_stop`` said so.
     """
     card = engine.card
-    with open_scene(path, card, bands) as source:
+    with open_scene(path, card, bands, ground) as source:
         findings = [Finding("E-MOD-05", "gsd_m", {"value": f"{source.gsd_m:.2f}"})] if source.decimated else []
-        plan = Plan(source.height, source.width, card.window, min(OVERLAP, card.window // 4), PANEL_WIDTH)
-        params = {
-            "window": plan.window,
-            "overlap": plan.overlap,
-            "mirrored": card.mirrored,
-            "gsd_m": round(source.gsd_m, 4),
-            "stretch": source.stretch.as_lists(),
-            "bands": list(bands),
-            "engine": engine.kind,
+        plan, params, inputs = _plan(path, source, engine, bands, ground)
+        params |= {
             "min_area_m2": minimum_mapping_unit_m2(source.gsd_m) if min_area_m2 is None else min_area_m2,
             "simplify_pixels": simplify_pixels,
         }
-        stat = path.stat()
-        inputs = {key: params[key] for key in ("window", "overlap", "mirrored", "gsd_m", "stretch", "bands")} | {
-            "scene": [path.name, stat.st_size, stat.st_mtime_ns],
-            "model": [card.name, card.version, card.weights_sha256],
-            "engine": [engine.kind, engine.name, engine.batch],
-            "size": [plan.height, plan.width, plan.panel_width],
-        }
         store = StripStore(workdir / "strips", plan, inputs)
-        computed = predict_strips(
-            source, engine, store, lambda part: progress("network", NETWORK_SHARE * part), should_stop
-        )
+        shared = Shared(store, cut(plan, block_pixels), share_key(engine, inputs, block_pixels))
+
+        def reached(part: float) -> None:
+            progress("network", NETWORK_SHARE * part)
+
+        if crew is None or len(shared.blocks) == 1:
+            computed = predict_strips(source, engine, store, reached, should_stop)
+        else:
+            with crew(shared) as claims:
+                computed = predict_blocks(source, engine, shared, claims, reached, should_stop)
         rasters = Rasters(workdir / "class.tif", workdir / "confidence.tif", workdir / "margin.tif")
         tags = {
             "MODEL": f"{card.name} {card.version}",
@@ -156,3 +160,60 @@ def interpret_scene(
         params=params,
         windows=computed,
     )
+
+
+def help_scene(
+    path: Path,
+    workdir: Path,
+    *,
+    engine: Engine,
+    bands: Sequence[str],
+    crew: Crew,
+    should_stop: Callable[[], bool],
+    ground: Ground | None = None,
+    block_pixels: int = BLOCK_PIXELS,
+) -> int | None:
+    """Compute blocks of a scene that ``interpret_scene`` is at work on elsewhere, with the same arguments.
+
+    Returns:
+        How many windows went through the network here; None where the work there is not quite this: another model,
+        engine or window, or other inputs.
+
+    Raises:
+        JobCancelledError: ``should_stop`` said so.
+        SceneError, ModelError: as ``interpret_scene``.
+    """
+    with open_scene(path, engine.card, bands, ground) as source:
+        plan, _, inputs = _plan(path, source, engine, bands, ground)
+        store = StripStore.joined(workdir / "strips", plan, inputs)
+        if store is None:
+            return None
+        shared = Shared(store, cut(plan, block_pixels), share_key(engine, inputs, block_pixels))
+        with crew(shared) as claims:
+            return predict_blocks(source, engine, shared, claims, lambda share: None, should_stop)
+
+
+def _plan(
+    path: Path, source: SceneSource, engine: Engine, bands: Sequence[str], ground: Ground | None
+) -> tuple[Plan, dict[str, Any], dict[str, Any]]:
+    """The windows, what the result depends on, and what the pixels of a strip depend on."""
+    card = engine.card
+    plan = Plan(source.height, source.width, card.window, min(OVERLAP, card.window // 4), PANEL_WIDTH)
+    params: dict[str, Any] = {
+        "window": plan.window,
+        "overlap": plan.overlap,
+        "mirrored": card.mirrored,
+        "gsd_m": round(source.gsd_m, 4),
+        "stretch": source.stretch.as_lists(),
+        "bands": list(bands),
+    }
+    if ground is not None:
+        params["ground"] = ground.digest()
+    stat = path.stat()
+    inputs = params | {
+        "scene": [path.name, stat.st_size, stat.st_mtime_ns],
+        "model": [card.name, card.version, card.weights_sha256],
+        "engine": [engine.kind, engine.name, engine.batch],
+        "size": [plan.height, plan.width, plan.panel_width],
+    }
+    return plan, params | {"engine": engine.kind}, inputs

@@ -22,6 +22,7 @@ from landdamage.imagery.georeference import ground_size, is_placed
 from landdamage.imagery.open import open_raster
 from landdamage.imagery.pixels import read_pixels
 from landdamage.imagery.radiometry import dataset_stretch
+from landdamage.interpretation.ground import Ground, inside
 from landdamage.interpretation.models import ModelCard
 from minegis.errors import ModelError, SceneError
 
@@ -44,16 +45,19 @@ class SceneSource:
         stretch: of the model's bands that the scene has, in the model's order; one for the whole scene.
     """
 
-    def __init__(self, dataset: DatasetReader, card: ModelCard, bands: Sequence[str]) -> None:
+    def __init__(
+        self, dataset: DatasetReader, card: ModelCard, bands: Sequence[str], ground: Ground | None = None
+    ) -> None:
         """Fit a model to a scene.
 
         Args:
             dataset: an open raster.
             card: the model.
             bands: names of the file's bands in their order; those the model lacks are not read.
+            ground: what is wanted of it; None means all.
 
         Raises:
-            SceneError: E-GEO-01 the scene has no place on Earth.
+            SceneError: E-GEO-01 the scene has no place on Earth; E-AOI-02 nothing of it is wanted.
             ModelError: E-MOD-04 a required band is missing.
         """
         if dataset.crs is None or not is_placed(dataset.transform):
@@ -80,6 +84,20 @@ class SceneSource:
         self._step_y, self._step_x = dataset.height / self.height, dataset.width / self.width
         self.transform = dataset.transform @ Affine.scale(self._step_x, self._step_y)
         self.gsd_m *= math.sqrt(self._step_x * self._step_y)
+        self._ground = None if ground is None else ground.on_grid(self.crs, self.transform, self.height, self.width)
+
+    @property
+    def wanted_share(self) -> float:
+        """Share 0-1 of the grid that is wanted, observed or not."""
+        return 1.0 if self._ground is None else min(1.0, self._ground.area / (self.height * self.width))
+
+    def wanted(self, valid: NDArray[np.bool_], top: int, left: int) -> NDArray[np.bool_]:
+        """What results are for: the valid pixels whose centre lies on the wanted ground.
+
+        Args:
+            valid: (rows, columns) as ``read`` gave it from row ``top`` and column ``left`` on.
+        """
+        return valid if self._ground is None else valid & inside(self._ground, top, left, valid.shape)
 
     def read(self, top: int, bottom: int, left: int, right: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Pixels of the present bands and validity for rows [top, bottom) and columns [left, right) of the grid.
@@ -112,7 +130,9 @@ class SceneSource:
 
 
 @contextmanager
-def open_scene(path: Path, card: ModelCard, bands: Sequence[str]) -> Iterator[SceneSource]:
+def open_scene(
+    path: Path, card: ModelCard, bands: Sequence[str], ground: Ground | None = None
+) -> Iterator[SceneSource]:
     """Open a scene for a model; see ``SceneSource`` and ``landdamage.imagery.open.open_raster`` for the errors."""
     with open_raster(path) as dataset:
-        yield SceneSource(dataset, card, bands)
+        yield SceneSource(dataset, card, bands, ground)

@@ -6,11 +6,15 @@ leaves a folder that the next one goes on from, with equal pixels in the end.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,22 +25,39 @@ BLOCK_PIXELS = 1 << 22  # rows are handed on in blocks of about this many pixels
 LAYERS = 3  # class, confidence, margin
 
 
+LEFT_OVER_S = 3600.0  # a file that nobody has finished for so long is that of a dead worker
+
+
 def _write_whole(path: Path, array: NDArray[Any]) -> None:
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.save(file, array)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    # A name of its own: a worker that lost its claim may still be writing the same strip.
+    partial = path.with_name(f"{path.stem}.{uuid4().hex}.partial")
+    try:
+        with partial.open("wb") as file:
+            header = BytesIO()
+            np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
+            file.write(header.getvalue())
+            file.write(np.ascontiguousarray(array).data)  # np.save would not say why a file could not be written
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)  # on a full disk every byte counts
+        raise
 
 
-def recorded_engine(folder: Path) -> str | None:
-    """The kind of engine that computed the strips lying in a folder; None where there are none."""
+def recorded_engine(folder: Path, *, with_strips: bool = True) -> str | None:
+    """The kind of engine that computes the strips of a folder; None where nothing says so.
+
+    Args:
+        folder: of a ``StripStore``.
+        with_strips: a folder in which no strip lies yet counts as nothing.
+    """
     try:
         engine = json.loads((folder / "inputs.json").read_text("utf-8"))["engine"][0]
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
-    return engine if isinstance(engine, str) and any(folder.glob("strip-*.npy")) else None
+    known = isinstance(engine, str) and (not with_strips or any(folder.glob("strip-*.npy")))
+    return engine if known else None
 
 
 class StripStore:
@@ -49,48 +70,76 @@ class StripStore:
     """
 
     def __init__(self, folder: Path, plan: Plan, inputs: dict[str, Any]) -> None:
-        self.folder, self.plan = folder, plan
+        self._bind(folder, plan, inputs)
         folder.mkdir(parents=True, exist_ok=True)
         record = folder / "inputs.json"
-        wanted = json.dumps(inputs, sort_keys=True)
-        if not record.is_file() or record.read_text("utf-8") != wanted:
-            for old in folder.glob("*.npy"):
-                old.unlink()
+        if not record.is_file() or record.read_text("utf-8") != self._wanted:
             partial = record.with_suffix(".partial")
-            partial.write_text(wanted, "utf-8")
+            partial.write_text(self._wanted, "utf-8")
             partial.replace(record)
+        for old in folder.glob("*.npy"):
+            if f"-{self._key}-" not in old.name:
+                old.unlink(missing_ok=True)
+        for old in folder.glob("*.partial"):
+            if time.time() - old.stat().st_mtime > LEFT_OVER_S:
+                old.unlink(missing_ok=True)
+
+    def _bind(self, folder: Path, plan: Plan, inputs: dict[str, Any]) -> None:
+        self.folder, self.plan = folder, plan
+        self._wanted = json.dumps(inputs, sort_keys=True)
+        # In every name: what a worker with other inputs still writes can never be taken for a strip of these.
+        self._key = hashlib.sha256(self._wanted.encode()).hexdigest()[:8]
+
+    @classmethod
+    def joined(cls, folder: Path, plan: Plan, inputs: dict[str, Any]) -> StripStore | None:
+        """The store that somebody else keeps in a folder; None unless it is for exactly these inputs."""
+        store = cls.__new__(cls)
+        store._bind(folder, plan, inputs)
+        try:
+            same = (folder / "inputs.json").read_text("utf-8") == store._wanted
+        except OSError:
+            return None
+        return store if same else None
 
     def _strip(self, panel: Panel, strip: int) -> Path:
-        return self.folder / f"strip-{panel.index:03d}-{strip:05d}.npy"
+        return self.folder / f"strip-{self._key}-{panel.index:03d}-{strip:05d}.npy"
 
     def _carry(self, panel: Panel, strip: int) -> Path:
-        return self.folder / f"carry-{panel.index:03d}-{strip:05d}.npy"
+        return self.folder / f"carry-{self._key}-{panel.index:03d}-{strip:05d}.npy"
 
-    def finished(self, panel: Panel) -> int:
-        """How many strips of a panel, counted from the top, are there."""
-        count = 0
-        while count < len(self.plan.rows) and self._strip(panel, count).is_file():
-            count += 1
-        return count
+    def present(self) -> set[tuple[int, int]]:
+        """Index of the panel and number of every strip that is there, from one look into the folder."""
+        begins = f"strip-{self._key}-"
+        with os.scandir(self.folder) as entries:
+            names = [entry.name for entry in entries if entry.name.startswith(begins) and entry.name.endswith(".npy")]
+        return {(int(panel), int(strip)) for panel, strip in (name[len(begins) : -4].split("-") for name in names)}
+
+    def share(self) -> float:
+        """Share 0-1 of the scene's windows whose strips are there."""
+        columns = [len(panel.columns) for panel in self.plan.panels]
+        return sum(columns[panel] for panel, _ in self.present()) / (sum(columns) * len(self.plan.rows))
 
     def save(self, panel: Panel, strip: int, layers: NDArray[np.uint8], carry: NDArray[np.float32]) -> None:
         """Commit a strip: from now on it counts as finished.
 
         Args:
             panel: its panel.
-            strip: its number; all before it are saved.
+            strip: its number.
             layers: (3, rows, panel width).
-            carry: what the next strip still adds to.
+            carry: what the next strip still adds to; kept until that one is finished.
         """
-        if strip + 1 < len(self.plan.rows):
+        if strip + 1 < len(self.plan.rows) and not self._strip(panel, strip + 1).is_file():
             _write_whole(self._carry(panel, strip), carry)
         _write_whole(self._strip(panel, strip), layers)
         if strip:
             self._carry(panel, strip - 1).unlink(missing_ok=True)
 
-    def carry(self, panel: Panel, strip: int) -> NDArray[np.float32]:
-        """The sums saved with the last finished strip."""
-        return np.load(self._carry(panel, strip))
+    def carry(self, panel: Panel, strip: int) -> NDArray[np.float32] | None:
+        """The sums saved with a finished strip; None where they are not, or no longer, there."""
+        try:
+            return np.load(self._carry(panel, strip))
+        except FileNotFoundError:
+            return None
 
     def blocks(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """All rows from top to bottom: first row and (3, rows, width), the panels side by side again."""

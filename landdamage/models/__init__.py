@@ -1,5 +1,6 @@
 """Records of the land-damage application (geometries in EPSG:4490)."""
 
+from landdamage.models.blocks import InterpretationBlock
 from landdamage.models.books import (
     ChangeCell,
     ChangePiece,
@@ -32,6 +33,7 @@ __all__ = [
     "Edition",
     "Evidence",
     "Hydrography",
+    "InterpretationBlock",
     "InterpretationRun",
     "LabelPlate",
     "LabelSheet",

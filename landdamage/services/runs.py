@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import shapely
@@ -10,9 +11,12 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from landdamage.interpretation.blocks import Shared
 from landdamage.interpretation.models import ModelCard, nearest, remarks
+from landdamage.interpretation.pace import Pacer
 from landdamage.models import InterpretationRun, Scene, TrainedModel
 from landdamage.selectors.trained_models import promoted_cards
+from landdamage.services.claims import RowClaims, blocks_forget, blocks_prepare, claiming
 from landdamage.services.files import file_path, files
 from landdamage.services.trained_models import model_card
 from landdamage.services.waters import UNDECIDED, water_origins_propose
@@ -68,7 +72,7 @@ _loaded: dict[tuple[str, str], Any] = {}  # by weights and kind of engine
 MOST_LOADED = 2
 
 
-def _engine(card: ModelCard, kind: Kind) -> Any:
+def loaded_engine(card: ModelCard, kind: Kind) -> Any:
     """Networks stay loaded between the jobs of a worker."""
     from landdamage.interpretation import load_engine
 
@@ -112,6 +116,7 @@ def run_model(run: InterpretationRun, name: str = "") -> tuple[ModelCard, list[F
 def run_interpret(context: JobContext) -> None:
     """The interpret job: choose the model, stream the scene through it, publish everything in one transaction."""
     from landdamage.interpretation import choose_engine, interpret_scene
+    from landdamage.interpretation.result import NETWORK_SHARE
 
     run = InterpretationRun.objects.select_related("scene").get(pk=context.params["run_id"])
     scene = run.scene
@@ -125,13 +130,34 @@ def run_interpret(context: JobContext) -> None:
         workdir=context.workdir,
     )
     store = files()
+    pacer = Pacer((scene.width or 0) * (scene.height or 0) * scene.gsd_m**2 / 1e6 if scene.gsd_m else 0.0)
+    mine: list[RowClaims] = []
+
+    @contextmanager
+    def crew(shared: Shared) -> Iterator[RowClaims]:
+        blocks_prepare(run=run, shared=shared)
+        with claiming(run, shared, worker=context.worker, stopped=context.should_stop, leads=True) as claims:
+            mine.append(claims)
+            yield claims
+
+    def progress(stage: str, fraction: float) -> None:
+        def pace() -> dict[str, Any]:
+            if stage != "network":
+                return {}
+            workers = mine[0].workers() if mine else 1
+            return pacer.at(fraction / NETWORK_SHARE).as_dict() | {"workers": workers}
+
+        context.progress(stage, fraction, pace)
+
     result = interpret_scene(
         file_path(scene.cog_sha256),
         context.workdir,
-        engine=_engine(card, kind),
+        engine=loaded_engine(card, kind),
         bands=tuple(scene.bands),
-        progress=context.progress,
+        progress=progress,
         should_stop=context.should_stop,
+        crew=crew,
+        block_pixels=settings.INTERPRETATION_BLOCK_PIXELS,
     )
     context.progress("publish", 0.97)
     rasters = {
@@ -157,6 +183,8 @@ def run_interpret(context: JobContext) -> None:
             **rasters,
         )
         context.result |= {"patches": result.patch_count, "windows": result.windows}
+        if mine:
+            context.result["blocks"] = blocks_forget(run=run)
 
 
 def patches_replace(*, run: InterpretationRun, batches: Iterable[GeoDataFrame]) -> None:
@@ -219,6 +247,7 @@ WHERE p.run_id = %(run)s
 
 def run_job_retried(job: Job) -> None:
     """A retried job puts its run back in the queue."""
+    blocks_forget(run=InterpretationRun(pk=job.params["run_id"]))
     InterpretationRun.objects.filter(pk=job.params["run_id"]).update(
         state=InterpretationRun.State.QUEUED, finished_at=None, model=None
     )
@@ -228,6 +257,7 @@ def run_job_ended(job: Job) -> None:
     """A job that failed or was cancelled takes its run along."""
     states = {"failed": InterpretationRun.State.FAILED, "cancelled": InterpretationRun.State.CANCELLED}
     if job.state in states:
+        blocks_forget(run=InterpretationRun(pk=job.params["run_id"]))
         InterpretationRun.objects.filter(pk=job.params["run_id"]).exclude(
             state=InterpretationRun.State.SUCCEEDED
         ).update(state=states[job.state], finished_at=timezone.now())

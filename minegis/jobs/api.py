@@ -59,7 +59,7 @@ class JobSerializer(serializers.ModelSerializer[Job]):
     class Meta:
         model = Job
         fields = [
-            "id", "kind", "title", "state", "stage", "progress", "attempts", "max_attempts", "cancel_requested",
+            "id", "kind", "title", "state", "stage", "progress", "pace", "attempts", "max_attempts", "cancel_requested",
             "region", "created_by", "created_at", "started_at", "heartbeat_at", "finished_at", "result", "error",
             "can_cancel", "can_retry",
         ]  # fmt: skip

@@ -55,6 +55,8 @@ class Job(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.QUEUED)
     stage = models.CharField(_("stage"), max_length=40, blank=True)
     progress = models.FloatField(_("progress"), default=0.0)
+    # How fast the step under way goes, in the figures of its kind of work; empty for steps that say nothing.
+    pace = models.JSONField(_("pace"), default=dict, blank=True, editable=False)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     max_attempts = models.PositiveSmallIntegerField(_("most attempts"), default=3)
     attempt_id = models.UUIDField(_("attempt"), null=True, blank=True, editable=False)

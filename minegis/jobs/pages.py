@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
@@ -82,9 +82,25 @@ class JobRow:
     def time_left(self) -> str:
         """Estimated from the share done; empty while there is nothing to estimate from."""
         job = self.job
+        if job.state == Job.State.RUNNING and "seconds_left" in job.pace:
+            return spell(timedelta(seconds=job.pace["seconds_left"]))
         if job.state != Job.State.RUNNING or job.started_at is None or job.progress < LEAST_SHARE_FOR_ESTIMATE:
             return ""
         return spell((timezone.now() - job.started_at) * (1 / job.progress - 1))
+
+    @property
+    def pace(self) -> str:
+        """How fast an interpretation goes and how many workers are at it; empty for other work."""
+        job = self.job
+        if job.state != Job.State.RUNNING or "km2" not in job.pace:
+            return ""
+        said = []
+        if "km2_per_s" in job.pace:
+            said.append(_("%(rate)s km²/s") % {"rate": f"{job.pace['km2_per_s']:.3g}"})
+        workers = int(job.pace.get("workers", 1))
+        if workers > 1:
+            said.append(ngettext("%(n)s worker", "%(n)s workers", workers) % {"n": workers})
+        return " · ".join(said)
 
 
 @require_GET

@@ -7,7 +7,7 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ class JobContext:
         self.job_id: UUID = job.pk
         self.attempt_id: UUID = job.attempt_id  # type: ignore[assignment]  # a claimed job has one
         self.attempt: int = job.attempts
+        self.worker: str = job.worker
         self.params: dict[str, Any] = job.params
         self.result: dict[str, Any] = {}
         self.published = False
@@ -53,15 +54,17 @@ class JobContext:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def progress(self, stage: str, fraction: float) -> None:
+    def progress(self, stage: str, fraction: float, pace: Callable[[], dict[str, Any]] = dict) -> None:
         """Report the step and the share done (0-1); renews the lease. Cheap enough to call for every tile.
+
+        ``pace`` is asked for figures of the step, as JSON, when the report is written.
 
         Raises:
             AttemptLostError: another attempt owns the job now.
             JobCancelledError: a person asked to stop.
         """
         if time.monotonic() - self._reported >= REPORT_EVERY_S:
-            self._look(stage=stage, progress=fraction)
+            self._look(stage=stage, progress=fraction, pace=pace())
         if self._stop is not None:
             raise self._stop
 
@@ -176,7 +179,7 @@ def _call_handler(job: Job, context: JobContext) -> None:
 
 
 def _disk_full(error: Exception) -> bool:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return True
     # GDAL hides the system's reason for a failed write; its errors are known by their package.
     from_gdal = type(error).__module__.partition(".")[0] in ("rasterio", "pyogrio")

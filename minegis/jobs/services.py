@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 RUN_TASK = "minegis.jobs.tasks.run"
+KEPT_AFTER_FAILURE = timedelta(days=7)  # work that a retry could go on from
 LOST_MESSAGE_AFTER = timedelta(seconds=60)  # a queued row this old, with nothing waiting in its queue, is sent again
 
 
@@ -107,7 +108,14 @@ def job_claim(*, job_id: UUID, worker: str) -> Job | None:
         return job
 
 
-def job_heartbeat(*, job_id: UUID, attempt_id: UUID, stage: str | None = None, progress: float | None = None) -> None:
+def job_heartbeat(
+    *,
+    job_id: UUID,
+    attempt_id: UUID,
+    stage: str | None = None,
+    progress: float | None = None,
+    pace: dict[str, Any] | None = None,
+) -> None:
     """Renew the lease and report where the work stands.
 
     Args:
@@ -115,6 +123,7 @@ def job_heartbeat(*, job_id: UUID, attempt_id: UUID, stage: str | None = None, p
         attempt_id: the caller's attempt.
         stage: name of the step, unchanged if None.
         progress: share done, 0-1, unchanged if None.
+        pace: how fast the step goes, as JSON; unchanged if None.
 
     Raises:
         AttemptLostError: the lease ran out or another attempt owns the job.
@@ -126,6 +135,8 @@ def job_heartbeat(*, job_id: UUID, attempt_id: UUID, stage: str | None = None, p
         changes["stage"] = stage[:40]
     if progress is not None:
         changes["progress"] = min(max(progress, 0.0), 1.0)
+    if pace is not None:
+        changes["pace"] = pace
     mine = Job.objects.filter(pk=job_id, attempt_id=attempt_id, state=Job.State.RUNNING, lease_until__gt=Now())
     if not mine.update(**changes):
         raise AttemptLostError
@@ -224,7 +235,7 @@ def job_retry(*, job: Job) -> Job:
         locked.attempts = 0
         locked.started_at = locked.finished_at = None
         locked.cancel_requested = False
-        locked.stage, locked.progress, locked.worker = "", 0.0, ""
+        locked.stage, locked.progress, locked.worker, locked.pace = "", 0.0, "", {}
         locked.error_code, locked.error_values = "", {}
         _requeue(locked)
         _send_on_commit(locked)
@@ -268,7 +279,7 @@ def job_reap() -> int:
     waiting: dict[str, int] = {}
     for job in Job.objects.filter(stale, state=Job.State.QUEUED):
         if job.queue not in waiting:
-            waiting[job.queue] = _messages_waiting(job.queue)
+            waiting[job.queue] = messages_waiting(job.queue)
         if waiting[job.queue] == 0 and Job.objects.filter(pk=job.pk, state=Job.State.QUEUED).update(sent_at=Now()):
             touched += 1
             log.warning("job %s: its message was lost; sent again", job.pk)
@@ -278,8 +289,45 @@ def job_reap() -> int:
 
 
 def workdir(job_id: UUID) -> Path:
-    """The folder a job may keep between attempts; it is removed when the job ends."""
+    """The folder a job may keep between attempts; it is removed when the job ends.
+
+    A kind that ``keeps_work`` keeps it when it fails, so that a retry goes on from there, for ``KEPT_AFTER_FAILURE``.
+    """
     return Path(settings.STORAGE_ROOT) / "work" / str(job_id)
+
+
+def job_tidy() -> int:
+    """Remove work folders that wait for no retry any more: of jobs that ended long ago, or that are no longer known.
+
+    Returns:
+        How many.
+    """
+    root, removed = Path(settings.STORAGE_ROOT) / "work", 0
+    for folder in root.iterdir() if root.is_dir() else ():
+        try:
+            job = Job.objects.filter(pk=UUID(folder.name))
+        except ValueError:
+            continue  # not a job's
+        needed = Q(state__in=Job.ACTIVE) | Q(finished_at__gt=Now() - KEPT_AFTER_FAILURE)
+        if not job.filter(needed).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            removed += 1
+    return removed
+
+
+def call_for_help(queue: str, task: str, *args: Any) -> bool:
+    """Tell one idle worker that it may lend a hand, unless the queue holds work already; whether a message went.
+
+    A message that comes late or twice must find nothing to do.
+    """
+    try:
+        if messages_waiting(queue):
+            return False
+        current_app.send_task(task, args=list(args), queue=queue, retry=False)
+    except (OperationalError, OSError) as error:
+        log.warning("nobody was called for help: the broker is away (%s)", error)
+        return False
+    return True
 
 
 def _now() -> Any:
@@ -315,7 +363,8 @@ def _end(job: Job, state: Job.State, code: str = "", values: dict[str, Any] | No
     job.save()
     if state != Job.State.SUCCEEDED:
         _call_hook(job, "on_end")
-    transaction.on_commit(lambda: shutil.rmtree(workdir(job.pk), ignore_errors=True))
+    if state != Job.State.FAILED or not settings.JOB_KINDS.get(job.kind, {}).get("keeps_work"):
+        transaction.on_commit(lambda: shutil.rmtree(workdir(job.pk), ignore_errors=True))
 
 
 def _call_hook(job: Job, name: str) -> None:
@@ -339,6 +388,7 @@ def _send(job: Job) -> bool:
     return True
 
 
-def _messages_waiting(queue: str) -> int:
+def messages_waiting(queue: str) -> int:
+    """How many messages of a queue no worker has taken yet."""
     with current_app.connection_for_read() as broker:
         return int(broker.default_channel.queue_declare(queue, durable=True).message_count)

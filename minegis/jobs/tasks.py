@@ -14,6 +14,12 @@ def run(self: Task, job_id: str) -> None:
 
 
 @shared_task
+def tidy() -> None:
+    """Remove work folders nobody will go on from; sent by beat."""
+    services.job_tidy()
+
+
+@shared_task
 def reap() -> None:
     """Hand over the jobs of dead workers; sent by beat."""
     services.job_reap()

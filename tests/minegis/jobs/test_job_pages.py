@@ -92,3 +92,16 @@ def test_time_left_is_estimated_from_the_share_done(make_user: Any, client_for: 
     running = {"state": "running", "attempt_id": uuid.uuid4(), "lease_until": timezone.now() + timedelta(minutes=5)}
     _job(user, progress=0.5, started_at=timezone.now() - timedelta(minutes=2), **running)
     assert "about 2 min 0" in _english(client_for(user), "/jobs/")
+
+
+def test_the_pace_of_an_interpretation_is_shown(make_user: Any, client_for: Any) -> None:
+    import uuid
+
+    user = make_user("uploader")
+    running = {"state": "running", "attempt_id": uuid.uuid4(), "lease_until": timezone.now() + timedelta(minutes=5)}
+    pace = {"km2": 268.4, "km2_done": 100.0, "km2_per_s": 0.412, "seconds_left": 409, "workers": 3}
+    job = _job(user, stage="network", progress=0.3, started_at=timezone.now(), pace=pace, **running)
+    page = _english(client_for(user), "/jobs/")
+    assert "0.412 km²/s · 3 workers" in page
+    assert "about 6 min 49 s left" in page
+    assert client_for(user).get(f"/api/v1/jobs/{job.pk}/").json()["pace"] == pace

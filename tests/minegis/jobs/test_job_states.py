@@ -207,7 +207,7 @@ def test_a_message_lost_by_the_broker_is_sent_again():
     assert services.job_reap() == 0, "a fresh job may still have its message"
     Job.objects.filter(pk=job.pk).update(sent_at=timezone.now() - timedelta(minutes=5))
     assert services.job_reap() == 1
-    assert services._messages_waiting("cpu") == 1
+    assert services.messages_waiting("cpu") == 1
     Job.objects.filter(pk=job.pk).update(sent_at=timezone.now() - timedelta(minutes=5))
     assert services.job_reap() == 0, "its message waits already"
     app.control.purge()
@@ -215,11 +215,11 @@ def test_a_message_lost_by_the_broker_is_sent_again():
 
 @pytest.mark.django_db(transaction=True)
 def test_a_submission_that_rolls_back_sends_nothing():
-    before = services._messages_waiting("cpu")
+    before = services.messages_waiting("cpu")
     with contextlib.suppress(ZeroDivisionError), transaction.atomic():
         submit()
         raise ZeroDivisionError
-    assert services._messages_waiting("cpu") == before
+    assert services.messages_waiting("cpu") == before
     assert not Job.objects.exists()
 
 
@@ -249,3 +249,32 @@ def test_a_lost_attempt_cannot_fail_the_job_either():
     with pytest.raises(AttemptLostError):
         services.job_fail(job_id=job.pk, attempt_id=first.attempt_id, error=JobError("E-JOB-06"))
     assert Job.objects.get(pk=job.pk).state == "running"
+
+
+def test_the_work_of_a_failed_job_is_kept_for_a_retry_for_a_week(settings):
+    settings.JOB_KINDS = {**settings.JOB_KINDS, "coded": {**settings.JOB_KINDS["coded"], "keeps_work": True}}
+    job = submit("coded")
+    folder, unknown = services.workdir(job.pk), services.workdir(uuid4())
+    for one in (folder, unknown):
+        one.mkdir(parents=True)
+        (one / "strip").write_text("hours of work")
+    run_job(job.pk, "test")
+    assert Job.objects.get(pk=job.pk).state == "failed"
+    assert services.job_tidy() == 1
+    assert (folder.exists(), unknown.exists()) == (True, False)
+    services.job_retry(job=job)
+    assert services.job_tidy() == 0
+    job.refresh_from_db()
+    services.job_cancel(job=job)
+    Job.objects.filter(pk=job.pk).update(finished_at=timezone.now() - timedelta(days=8))
+    services.job_tidy()
+    assert not folder.exists()
+
+
+def test_help_is_called_for_once_while_nobody_came(settings):
+    from minegis.celery import app
+
+    app.control.purge()
+    assert services.call_for_help("cpu", "tests.no_such_task", "x")
+    assert not services.call_for_help("cpu", "tests.no_such_task", "x")
+    app.control.purge()
