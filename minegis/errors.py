@@ -877,7 +877,7 @@ def _table() -> dict[str, Entry]:
         ),
         "E-JOB-07": e(422, "没有名为 {value} 的任务类型", "No job kind named {value}"),
         "E-JOB-08": e(
-            200,
+            500,
             "一个工作进程异常结束(状态 {value})，其分块由其余进程完成",
             "A worker process ended with status {value}; the others do its blocks",
             "若结果迟迟不出，请减少 --workers(内存可能不足)",
