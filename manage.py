@@ -12,6 +12,8 @@ PLAIN = {
     "train": "landdamage.learning.train",
     "ablation": "landdamage.learning.ablation.cli",
     "dehaze": "enhancement.cli",
+    "degrade": "enhancement.lednet.degrade_cli",
+    "lednet": "enhancement.lednet.cli",
 }
 
 

@@ -64,10 +64,10 @@ def run(options: argparse.Namespace) -> int:
     try:
         dehazer = Dehazer(_settings(options), threads=max(1, options.threads))
         for finding in dehazer.findings:
-            _print(finding, language)
-        pairs = _pairs(options.source, options.output)
+            say(finding, language)
+        pairs = pairs_of(options.source, options.output)
     except MineGISError as error:
-        _print(error.finding(), language)
+        say(error.finding(), language)
         return FAILED
     failed = False
     for source, output in pairs:
@@ -77,9 +77,9 @@ def run(options: argparse.Namespace) -> int:
             else:
                 findings = dehaze_file(source, output, dehazer)
             for finding in findings:
-                _print(finding, language, source)
+                say(finding, language, source)
         except MineGISError as error:  # one bad file does not stop a folder
-            _print(error.finding(), language, source)
+            say(error.finding(), language, source)
             failed = True
     return FAILED if failed else 0
 
@@ -128,8 +128,12 @@ def _settings(options: argparse.Namespace) -> Settings:
     return replace(settings, night_gate=False) if options.no_night_gate else settings
 
 
-def _pairs(source: Path, output: Path) -> list[tuple[Path, Path]]:
-    """Files to read and to write."""
+def pairs_of(source: Path, output: Path) -> list[tuple[Path, Path]]:
+    """Files to read and to write: one, or those of a folder, whose output folder is made.
+
+    Raises:
+        EnhancementError: E-ENH-13 nothing to read, E-ENH-14 the output would overwrite it, E-OUT-01 no such place.
+    """
     if source.is_dir():
         known = (*images.ALL_SUFFIXES, *videos.SUFFIXES)
         files = sorted(path for path in source.iterdir() if path.suffix.lower() in known)
@@ -147,5 +151,6 @@ def _pairs(source: Path, output: Path) -> list[tuple[Path, Path]]:
     return [(source, output)]
 
 
-def _print(finding: Finding, language: Language, path: Path | None = None) -> None:
+def say(finding: Finding, language: Language, path: Path | None = None) -> None:
+    """One line on standard error."""
     sys.stderr.write((f"{path.name}: " if path else "") + f"{finding_line(finding, language)}\n")

@@ -9,8 +9,7 @@ from __future__ import annotations
 import bisect
 import json
 import shutil
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,10 @@ from enhancement.dehaze.fast import Dehazer
 from enhancement.dehaze.settings import Settings
 from enhancement.video import encode
 from enhancement.video.atmosphere import Air, Measure, Meter, timeline
+from enhancement.video.parallel import in_threads
 from enhancement.video.source import Clip, Segment, frames, probe
 from enhancement.video.steady import LEAD, SteadyDehazer
-from minegis.errors import Finding, JobCancelledError, VideoError
+from minegis.errors import Finding, VideoError
 
 MEASURING = 0.2  # share of the work that measuring is, for the progress
 FORMAT = 1  # of the files in the work folder: others are thrown away
@@ -149,7 +149,7 @@ def dehaze_video(
     total = max(1, len(clip.pts))
 
     def run(stage: str, low: float, high: float, work: Callable[[Segment, Callable[[], None]], None]) -> None:
-        _in_threads(
+        in_threads(
             clip.segments, workers, work, should_stop,
             lambda count: progress(stage, low + (high - low) * min(1.0, count / total)),
         )  # fmt: skip
@@ -166,36 +166,3 @@ def dehaze_video(
     if passed:
         findings.append(Finding("E-VID-11", values={"value": passed, "total": written}))
     return Done(output, written, sum(air.fresh for air in airs.values()) - 1, passed, findings)
-
-
-def _in_threads(
-    segments: Sequence[Segment], workers: int, work: Callable[[Segment, Callable[[], None]], None],
-    should_stop: Callable[[], bool], report: Callable[[int], None],
-) -> None:  # fmt: skip
-    """Work on all segments; the first failure, or a wish to stop, ends all of them at their next frame."""
-    counts = [0] * len(segments)
-    ended = False
-
-    def one(position: int) -> None:
-        def tick() -> None:
-            counts[position] += 1
-            if ended:
-                raise JobCancelledError
-
-        work(segments[position], tick)
-
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        waiting = {pool.submit(one, position) for position in range(len(segments))}
-        try:
-            while waiting:
-                done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_EXCEPTION)
-                for future in done:
-                    future.result()
-                report(sum(counts))
-                if should_stop():
-                    raise JobCancelledError
-        except BaseException:
-            ended = True
-            for future in waiting:
-                future.cancel()
-            raise
