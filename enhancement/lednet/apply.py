@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from enhancement.lednet.converted import OpenVinoNetwork
 from enhancement.lednet.network import MULTIPLE, build
 from minegis.errors import EnhancementError, ModelError
 from minegis.training import checkpoint
@@ -42,8 +43,16 @@ class Enhancer:
         self.tile, self.overlap, self.largest_whole = tile, overlap, largest_whole
 
     @classmethod
-    def load(cls, path: Path, *, device: str = "cpu", bf16: bool = False) -> Enhancer:
+    def load(
+        cls, path: Path, *, device: str = "cpu", bf16: bool = False, engine: Literal["torch", "openvino"] = "torch"
+    ) -> Enhancer:
         """The network of a weights' file with a card beside it.
+
+        Args:
+            path: of the weights.
+            device: for torch; OpenVINO computes on the CPU.
+            bf16: half precision with torch; OpenVINO takes it where the CPU has it.
+            engine: what computes. OpenVINO compiles every new size of picture anew.
 
         Raises:
             ModelError: E-MOD-03 damaged, E-MOD-07 of another network, E-MOD-08 not numbers.
@@ -51,6 +60,8 @@ class Enhancer:
         state, card = checkpoint.load(path)
         network = build(card)
         checkpoint.fit(network, state, path.name)
+        if engine == "openvino":
+            return cls(OpenVinoNetwork(network.requires_grad_(False)), card)
         network = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if bf16 and device == "cpu":
             depthwise_in_single_precision(network)

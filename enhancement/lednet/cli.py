@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, default=SHIPPED, help="of the network, its card beside it")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1")
     parser.add_argument("--bf16", action="store_true", help="compute in half precision")
+    parser.add_argument("--engine", choices=["torch", "openvino"], default="torch", help="openvino: videos on a CPU")
     parser.add_argument("--always", action="store_true", help="enhance scenes of a video in daylight too")
     parser.add_argument("--no-dehaze", action="store_true", help="leave haze in videos")
     parser.add_argument("--batch", type=int, default=1, help="frames of a video in one pass (8 on a GPU)")
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     language: Language = options.lang
     try:
-        enhancer = Enhancer.load(options.weights, device=options.device, bf16=options.bf16)
+        enhancer = Enhancer.load(options.weights, device=options.device, bf16=options.bf16, engine=options.engine)
         pairs = pairs_of(options.source, options.output)
     except MineGISError as error:
         say(error.finding(), language)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from landdamage.interpretation.engine import Engine, cpu_has_bf16
+from landdamage.interpretation.engine import Engine
 from landdamage.interpretation.models import ModelCard
 from minegis.errors import ModelError
+from minegis.openvino import cpu_has_bf16
 
 if TYPE_CHECKING:
     import torch

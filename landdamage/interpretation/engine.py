@@ -7,7 +7,6 @@ for them, nor one that uses a converted model for torch.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
@@ -18,15 +17,6 @@ from minegis.errors import ModelError
 
 Kind = Literal["eager", "onnxruntime", "openvino"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-
-
-def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the CPU multiplies bfloat16 in hardware; emulated it would be slower than float32."""
-    try:
-        flags = cpuinfo.read_text().split()
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 class Engine(ABC):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landdamage.interpretation.conversion import converted
-from landdamage.interpretation.engine import Engine, Kind, cpu_has_bf16
+from landdamage.interpretation.engine import Engine, Kind
 from landdamage.interpretation.models import ModelCard
 from minegis.errors import ModelError
+from minegis.openvino import cpu_has_bf16, import_openvino
 
 
 class RuntimeEngine(Engine):
@@ -72,18 +71,6 @@ def threads() -> int:
     """How many threads the user wants, from OMP_NUM_THREADS as torch takes it; 0 for the library's own choice."""
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     return int(wanted) if wanted.isdecimal() else 0
-
-
-def import_openvino() -> Any:
-    """The ``openvino`` module, imported so that it reports to nobody.
-
-    At its import it would send an event to its maker through the package ``openvino-telemetry``, unless a file in the
-    home folder says no. Where that package cannot be imported it uses a stub of its own that does nothing.
-    """
-    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # how Python spells "cannot be imported"
-    import openvino
-
-    return openvino
 
 
 def load_runtime(card: ModelCard, kind: Kind) -> Engine:

@@ -118,6 +118,13 @@ def test_half_precision_differs_little(weights, enhancer):
     assert np.abs(half - enhancer(picture)).mean() < 1.5
 
 
+def test_openvino_says_what_torch_says(weights, enhancer):
+    other = Enhancer.load(weights, engine="openvino")
+    for shape in ((32, 40, 3), (16, 24, 3), (32, 40, 3)):
+        picture = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+        assert np.abs(other(picture).astype(int) - enhancer(picture)).mean() < 1.5
+
+
 @pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4), (0, 4, 3)])
 def test_what_is_no_picture_is_refused(enhancer, shape):
     with pytest.raises(EnhancementError) as refused:

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from landdamage.interpretation import EagerEngine, ModelCard, load_engine
-from landdamage.interpretation.engine import cpu_has_bf16
 from landdamage.networks import build
 from minegis.errors import ModelError
+from minegis.openvino import cpu_has_bf16
 from minegis.training import checkpoint
 
 NETWORK = {"name": "dl", "backbone": "mobilenetv2", "in_channels": 3, "classes": 8, "switches": {}}

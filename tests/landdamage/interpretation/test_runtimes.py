@@ -14,11 +14,12 @@ import torch
 from landdamage.interpretation import ModelCard, load_engine
 from landdamage.interpretation.conversion import convert
 from landdamage.interpretation.eager import load_eager, load_network
-from landdamage.interpretation.engine import cpu_has_bf16, softmax
+from landdamage.interpretation.engine import softmax
 from landdamage.interpretation.runtimes import OnnxRuntimeEngine
 from landdamage.networks import build
 from landdamage.networks.export import to_onnx
 from minegis.errors import ModelError
+from minegis.openvino import cpu_has_bf16
 
 CONVERTED = ["onnxruntime", "openvino"]
 
