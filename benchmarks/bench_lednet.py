@@ -99,9 +99,8 @@ def main() -> None:
         print(f"| {size} | {found[0].parameters / 1e6:.3f} | {' | '.join(cells)} |")
     megapixels = options.height * options.width / 1e6
     load = os.getloadavg()[0]
-    print(
-        f"\n{platform.machine()}, {options.threads} thread(s), {options.width}x{options.height}, one-minute load {load:.1f}"
-    )
+    shape = f"{options.width}x{options.height}"
+    print(f"\n{platform.machine()}, {options.threads} thread(s), {shape}, one-minute load {load:.1f}")
     print("\n| way | CPU ms per frame | ms/MP | peak, GB |\n|---|---|---|---|")
     for name in ways():
         arguments = [f"--{key}={getattr(options, key)}" for key in ("height", "width", "rounds", "threads")]

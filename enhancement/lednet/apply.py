@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from enhancement.lednet.converted import OpenVinoNetwork
@@ -15,11 +16,14 @@ from enhancement.lednet.network import MULTIPLE, build
 from minegis.errors import EnhancementError, ModelError
 from minegis.training import checkpoint
 from minegis.training.precision import depthwise_in_single_precision
-from minegis.windows import Plan, StripBlender, pad_window
+from minegis.windows import Plan, StripBlender, pad_window, window_starts
 
 Picture = np.ndarray[Any, np.dtype[Any]]
 LARGEST_WHOLE = 768  # pixels of a side; beyond, pictures are read in tiles
-TILE, OVERLAP = 512, 64
+TILES, OVERLAP = (512, 640), 64  # least and largest side of a tile
+GUIDE = 512  # pixels of the longer side of the copy that sets the brightness of pictures read in tiles
+SMOOTH = 17  # pixels of that copy over which brightness is compared
+MOST = 2.0  # largest factor on the brightness of a place
 LEAST = 2 * MULTIPLE  # a side below it is continued by its last pixel, a reflection would be longer than it
 Batch = Callable[[Tensor], Tensor]
 
@@ -32,15 +36,20 @@ class Enhancer:
     Attributes:
         card: what is known of it.
         network: (N,3,H,W) R, G, B in [0, 1], sides multiples of 8, to the same.
+        tiles, overlap, largest_whole: see the constants.
+        guided: give a picture read in tiles the brightness that a small copy of the whole gets: a tile by itself knows
+            only its own part of the scene.
     """
 
     def __init__(
         self, network: Batch, card: dict[str, Any] | None = None, *, device: str | torch.device = "cpu",
-        bf16: bool = False, tile: int = TILE, overlap: int = OVERLAP, largest_whole: int = LARGEST_WHOLE,
+        bf16: bool = False, tiles: tuple[int, int] = TILES, overlap: int = OVERLAP, largest_whole: int = LARGEST_WHOLE,
+        guided: bool = True,
     ) -> None:  # fmt: skip
         self.network, self.card = network, card or {}
         self.device, self.bf16 = torch.device(device), bf16
-        self.tile, self.overlap, self.largest_whole = tile, overlap, largest_whole
+        self.tiles, self.overlap, self.largest_whole = tiles, overlap, largest_whole
+        self.guided = guided
 
     @classmethod
     def load(
@@ -101,19 +110,40 @@ class Enhancer:
         height, width = pictures.shape[2:]
         if max(height, width) <= self.largest_whole:
             return self._pass(pictures)
-        plan = Plan(height, width, self.tile, self.overlap, panel_width=width)
+        tile = tile_side(height, width, self.tiles, self.overlap)
+        plan = Plan(height, width, tile, self.overlap, panel_width=width)
         panel = plan.panels[0]
         result = np.empty_like(pictures)
         for picture, out in zip(pictures, result, strict=True):
             blender = StripBlender(plan, panel, 3)
             for strip, top in enumerate(plan.rows):
                 for left in plan.columns:
-                    part = picture[:, top : top + self.tile, left : left + self.tile]
-                    blender.add(left, self._pass(pad_window(part, self.tile)[None])[0])
+                    part = picture[:, top : top + tile, left : left + tile]
+                    blender.add(left, self._pass(pad_window(part, tile)[None])[0])
                 first, last = plan.final_rows(strip)
                 out[:, first:last] = blender.finished(strip)
                 blender.advance(strip)
+            if self.guided:
+                self._match_whole(picture, out)
         return result
+
+    def _match_whole(self, picture: Picture, out: Picture) -> None:
+        """Scale ``out`` (3,H,W), in place, to the brightness that a small copy of the whole ``picture`` gets."""
+        height, width = picture.shape[1:]
+        ratio = GUIDE / max(height, width)
+        size = [max(1, round(height * ratio)), max(1, round(width * ratio))]
+        small, tiled = (F.interpolate(torch.from_numpy(x)[None], size, mode="area") for x in (picture, out))
+        whole = torch.from_numpy(self._pass(small.numpy()))
+
+        def light(x: Tensor) -> Tensor:
+            grey = x.mean(1, keepdim=True)
+            return F.avg_pool2d(grey, SMOOTH, 1, SMOOTH // 2, count_include_pad=False) + 2 / 255
+
+        factor = (light(whole) / light(tiled)).clamp(1 / MOST, MOST)
+        for top in range(0, height, tile_rows := max(1, 2**22 // width)):
+            rows = np.arange(top, min(top + tile_rows, height))
+            out[:, rows[0] : rows[-1] + 1] *= _stretched(factor[0, 0].numpy(), rows, height, width)
+        np.clip(out, 0, 1, out=out)
 
     @torch.inference_mode()
     def _pass(self, pictures: Picture) -> Picture:
@@ -126,6 +156,30 @@ class Enhancer:
         if not np.isfinite(result).all():
             raise ModelError("E-MOD-08", value=str(self.card.get("name", "?")), tensor="output")
         return result
+
+
+def tile_side(height: int, width: int, tiles: tuple[int, int] = TILES, overlap: int = OVERLAP) -> int:
+    """The side of tiles, a multiple of 8 in a range, that covers a picture with the fewest pixels to compute."""
+
+    def pixels(side: int) -> int:
+        return side * side * len(window_starts(height, side, overlap)) * len(window_starts(width, side, overlap))
+
+    return min(range(tiles[0], tiles[1] + 1, MULTIPLE), key=pixels)
+
+
+def _stretched(small: Picture, rows: Picture, height: int, width: int) -> Picture:
+    """Some rows of a small map enlarged to height x width, linearly between its pixels' centres: (rows, width)."""
+
+    def places(at: Picture, length: int, count: int) -> tuple[Picture, Picture, Picture]:
+        where = np.clip((at + 0.5) * count / length - 0.5, 0, count - 1)
+        low = where.astype(int)
+        return low, np.minimum(low + 1, count - 1), (where - low).astype(np.float32)
+
+    low, high, share = places(rows, height, small.shape[0])
+    lines = small[low] * (1 - share[:, None]) + small[high] * share[:, None]
+    low, high, share = places(np.arange(width), width, small.shape[1])
+    stretched: Picture = lines[:, low] * (1 - share) + lines[:, high] * share
+    return stretched
 
 
 def padded_to_multiple(pictures: Picture, multiple: int = MULTIPLE) -> Picture:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from enhancement.lednet.apply import Enhancer, padded_to_multiple
+from enhancement.lednet.apply import Enhancer, padded_to_multiple, tile_side
 from enhancement.lednet.network import LEDNet
 from minegis.errors import EnhancementError, ModelError
 from minegis.training import checkpoint
@@ -52,10 +52,35 @@ def test_tiles_of_a_network_that_does_nothing_leave_the_picture(size):
         calls.append(batch.shape)
         return batch
 
-    found = Enhancer(network).floats(picture)
+    found = Enhancer(network, guided=False).floats(picture)
     np.testing.assert_allclose(found, picture, atol=1e-6)
+    side = tile_side(*size)
     assert len(calls) > 2
-    assert set(calls) == {(1, 3, 512, 512)}
+    assert set(calls) == {(1, 3, side, side)}
+    np.testing.assert_allclose(Enhancer(network).floats(picture), picture, atol=1e-5)
+
+
+def test_tiles_take_the_side_that_computes_least():
+    assert tile_side(540, 960) == 544  # two tiles
+    assert tile_side(1080, 1920) == 576  # eight, where 512 would take fifteen
+    assert tile_side(2000, 40) in range(512, 641, 8)
+
+
+def test_tiles_of_unlike_brightness_get_that_of_the_whole():
+    """A network that brings every picture it sees to the same mean would make dark and bright tiles alike."""
+
+    def network(batch):
+        return batch * 0.3 / batch.mean((1, 2, 3), keepdim=True)
+
+    rng = np.random.default_rng(0)
+    picture = rng.uniform(0.5, 1.5, (1, 3, 800, 1600)).astype(np.float32) * 0.02
+    picture[..., 800:] *= 3
+    wanted = picture * 0.3 / picture.mean()
+    alone = Enhancer(network, guided=False).floats(picture)
+    guided = Enhancer(network).floats(picture)
+    blocks = [x[0, 0].reshape(16, 50, 32, 50).mean((1, 3)) for x in (wanted, alone, guided)]
+    assert np.abs(blocks[1] / blocks[0] - 1).max() > 0.5
+    assert np.abs(blocks[2] / blocks[0] - 1)[:, np.r_[0:15, 17:32]].max() < 0.05  # but for the step itself
 
 
 def test_large_frames_are_read_in_tiles_whatever_their_size():
@@ -66,9 +91,9 @@ def test_large_frames_are_read_in_tiles_whatever_their_size():
         return batch
 
     picture = np.random.default_rng(2).integers(0, 256, (1080, 7680, 3), np.uint8)
-    found = Enhancer(network, tile=2048, overlap=64)(picture)
-    assert (found == picture).all()
-    assert set(calls) == {(2048, 2048)}
+    found = Enhancer(network, tiles=(1024, 1024))(picture)
+    assert np.abs(found.astype(int) - picture).max() <= 1
+    assert set(calls) == {(1024, 1024), (72, 512)}
 
 
 def test_padding_reflects_or_repeats():
