@@ -44,15 +44,10 @@ MALLOC = {
 PROFILE = {"driver": "GTiff", "tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "deflate"}
 
 
-def make_scene(size: int, seed: int, path: Path) -> None:
-    """Write the scene, EPSG:32645, 2 m."""
+def make_classes(size: int, rng: Any) -> tuple[Any, Any]:
+    """Classes 0-7, (size, size) uint8, and the noise they came from, float32; 0 is a slanted border without data."""
     import numpy as np
-    import rasterio
-    from rasterio.transform import from_origin
-    from rasterio.windows import Window
     from scipy.ndimage import zoom
-
-    rng = np.random.default_rng(seed)
 
     def noise(octaves: list[tuple[int, float]]) -> Any:
         out = np.zeros((size, size), np.float32)
@@ -70,6 +65,18 @@ def make_scene(size: int, seed: int, path: Path) -> None:
     labels[(b > low) & (b <= high) & (labels == 4)] = 7
     rows, columns = np.arange(size)[:, None], np.arange(size)[None, :]
     labels[(columns + 0.18 * rows < 0.06 * size) | (rows - 0.12 * columns > 0.97 * size)] = 0
+    return labels, a
+
+
+def make_scene(size: int, seed: int, path: Path) -> None:
+    """Write the scene, EPSG:32645, 2 m."""
+    import numpy as np
+    import rasterio
+    from rasterio.transform import from_origin
+    from rasterio.windows import Window
+
+    rng = np.random.default_rng(seed)
+    labels, a = make_classes(size, rng)
     place = {"crs": "EPSG:32645", "transform": from_origin(500000, 4780000, 2, 2)}
     shape = {"width": size, "height": size, "count": 3, "dtype": "uint8", "nodata": 0}
     with rasterio.open(path, "w", predictor=2, photometric="RGB", **PROFILE, **place, **shape) as out:

@@ -185,8 +185,9 @@ class StripBlender:
         """Drop the finished rows and make room for the next strip."""
         first, last = self.plan.final_rows(strip)
         kept = self.plan.window - (last - first)
-        self.sums[:, :kept] = self.sums[:, last - first :].copy()
-        self.sums[:, kept:] = 0.0
+        for sums in self.sums:  # one channel after the other: the copy is smaller
+            sums[:kept] = sums[last - first :].copy()
+            sums[kept:] = 0.0
 
     def carry(self, strip: int) -> NDArray[np.float32]:
         """Sums of rows that the next strip still adds to: a view taken before ``advance``, for ``restore``."""

@@ -19,6 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from landdamage.taxonomy import IGNORE
 
 Ids = NDArray[np.int32]
+VOID = -1  # no component: outside the raster, or not observed
 _SPECKS_AT_ONCE = 1 << 18
 
 
@@ -76,6 +77,8 @@ def find_components(blocks: Iterable[NDArray[np.uint8]]) -> Components:
     Args:
         blocks: (rows, width) arrays of one width; at least one.
     """
+    from landdamage.interpretation.kernels import count_borders, measure_components
+
     above: Ids | None = None
     above_classes: NDArray[np.uint8] | None = None
     counts: list[int] = []
@@ -86,18 +89,12 @@ def find_components(blocks: Iterable[NDArray[np.uint8]]) -> Components:
     offset = 0
     for block in blocks:
         label, count = label_block(block)
-        of_label = np.zeros(count, np.uint8)
-        of_label[label] = block
+        of_label, sizes = np.empty(count, np.uint8), np.zeros(count, np.int32)
+        measure_components(np.ascontiguousarray(block), label, of_label, sizes)
         classes.append(of_label)
-        pixels.append(np.bincount(label.ravel(), minlength=count).astype(np.int32))
-        beside = block[:, 1:] != block[:, :-1]
-        below = block[1:] != block[:-1]
-        low, high, times = _count_pairs(
-            np.concatenate([label[:, :-1][beside], label[:-1][below]]),
-            np.concatenate([label[:, 1:][beside], label[1:][below]]),
-            count,
-        )
-        pairs.append(np.stack([low + offset, high + offset, times], dtype=np.int32))
+        pixels.append(sizes)
+        pairs.append(count_borders(label))
+        pairs[-1][:2] += offset
         top = label[0] + offset
         if above is not None and above_classes is not None:
             same = above_classes == block[0]
@@ -109,10 +106,10 @@ def find_components(blocks: Iterable[NDArray[np.uint8]]) -> Components:
     n, member = join(offset, *np.concatenate(joins, axis=1))
     of_component = np.zeros(n, np.uint8)
     of_component[member] = np.concatenate(classes)
-    sizes = np.bincount(member, weights=np.concatenate(pixels), minlength=n).astype(np.int64)
+    whole = np.bincount(member, weights=np.concatenate(pixels), minlength=n).astype(np.int64)
     left, right, border = np.concatenate(pairs, axis=1)
     of_block = tuple(np.split(member, np.cumsum(counts)[:-1]))
-    return Components(of_component, sizes, member[left], member[right], border, of_block)
+    return Components(of_component, whole, member[left], member[right], border, of_block)
 
 
 def sieve(components: Components, min_pixels: int) -> NDArray[np.uint8]:

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import shapely
+from numba import njit
 from numpy.typing import NDArray
 
-from landdamage.interpretation.tracing import find_rings, ring_polygons
+from landdamage.interpretation.tracing import ragged_polygons
 
 _NONE = -1
 
@@ -21,8 +22,8 @@ def join_pieces(polygons: NDArray[Any], patches: NDArray[np.int32]) -> tuple[NDA
     """One polygon per patch.
 
     Args:
-        polygons: (n,) pieces with integer coordinates, shells counter-clockwise; where two pieces of a patch meet, it
-            is along a row, and their vertices there are the same. All pieces of a patch hang together.
+        polygons: (n,) pieces, shells counter-clockwise; where two pieces of a patch meet, it is along a row, and their
+            vertices there are the same to the bit. All pieces of a patch hang together.
         patches: (n,) the patch of each.
 
     Returns:
@@ -32,7 +33,7 @@ def join_pieces(polygons: NDArray[Any], patches: NDArray[np.int32]) -> tuple[NDA
     sizes = np.diff(ring_offsets) - 1
     open_ring = np.ones(len(coordinates), bool)
     open_ring[ring_offsets[1:] - 1] = False  # the closing vertex repeats the first
-    x, y = coordinates[open_ring].T.astype(np.int32)
+    x, y = np.ascontiguousarray(coordinates[open_ring].T)
     del coordinates
     patch = np.repeat(np.repeat(patches, np.diff(polygon_offsets)), sizes)
     starts = np.cumsum(sizes) - sizes
@@ -46,14 +47,45 @@ def join_pieces(polygons: NDArray[Any], patches: NDArray[np.int32]) -> tuple[NDA
     number = np.empty(len(x), np.int32)
     number[kept] = np.arange(len(kept))
     successor, x, y, patch = number[successor], x[kept], y[kept], patch[kept]
-    order, sizes = find_rings(successor)
+    order, sizes, hole = _walk(successor, x, y)
     if _part_at_pinches(successor, x, y, order, sizes):
-        order, sizes = find_rings(successor)
-    return ring_polygons(x[order], y[order], patch[order], sizes)
+        order, sizes, hole = _walk(successor, x, y)
+    owner = patch[order[np.cumsum(sizes) - sizes]]
+    by_patch = np.lexsort((hole, owner))
+    ends = np.append(0, np.cumsum(sizes[by_patch] + 1))
+    place = np.repeat((np.cumsum(sizes) - sizes)[by_patch] - ends[:-1], np.diff(ends)) + np.arange(ends[-1])
+    place[ends[1:] - 1] -= sizes[by_patch]  # back to the first
+    place = order[place]
+    return ragged_polygons(np.column_stack([x[place], y[place]]), ends, owner[by_patch])
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
+def _walk(
+    successor: NDArray[np.int32], x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.bool_]]:
+    """The cycles of a permutation: vertices ring after ring as one walks, sizes, and which rings are holes."""
+    n = len(successor)
+    seen = np.zeros(n, np.bool_)
+    order, sizes, hole = np.empty(n, np.int32), np.empty(n, np.int64), np.empty(n, np.bool_)
+    k = rings = 0
+    for start in range(n):
+        if seen[start]:
+            continue
+        first, i, twice_area = k, start, 0.0
+        while not seen[i]:
+            seen[i] = True
+            order[k] = i
+            k += 1
+            j = successor[i]
+            twice_area += (x[i] - x[start]) * (y[j] - y[start]) - (x[j] - x[start]) * (y[i] - y[start])
+            i = j
+        sizes[rings], hole[rings] = k - first, twice_area < 0
+        rings += 1
+    return order, sizes[:rings].copy(), hole[:rings].copy()
 
 
 def _twins(
-    x: NDArray[np.int32], y: NDArray[np.int32], patch: NDArray[np.int32], following: NDArray[np.int32]
+    x: NDArray[np.float64], y: NDArray[np.float64], patch: NDArray[np.int32], following: NDArray[np.int32]
 ) -> NDArray[np.int32]:
     """The edge between the same vertices on the other side of a line of the same patch, for edge i from vertex i."""
     level = np.flatnonzero(y == y[following])
@@ -69,18 +101,22 @@ def _twins(
 
 def _part_at_pinches(
     successor: NDArray[np.int32],
-    x: NDArray[np.int32],
-    y: NDArray[np.int32],
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
     order: NDArray[np.int32],
     sizes: NDArray[np.int64],
 ) -> bool:
-    """Where a ring comes through a vertex twice, make two rings of it that touch there; whether there were any."""
+    """Where a ring comes through a vertex twice, make two rings of it that touch there; whether there were any.
+
+    Pixels meet there diagonally, so it is a vertex of the stairs that smoothing left alone.
+    """
     ring = np.empty(len(x), np.int32)
     ring[order] = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
-    keys = np.stack([x, y, ring])
+    corner = np.flatnonzero((x == np.floor(x)) & (y == np.floor(y)))
+    keys = np.stack([x[corner], y[corner], ring[corner]])
     by_place = np.lexsort(keys)
     again = (keys[:, by_place[1:]] == keys[:, by_place[:-1]]).all(axis=0)
-    first, second = by_place[:-1][again], by_place[1:][again]
+    first, second = corner[by_place[:-1][again]], corner[by_place[1:][again]]
     before = np.empty_like(successor)
     before[successor] = np.arange(len(successor), dtype=np.int32)
     successor[before[first]], successor[before[second]] = second, first

@@ -199,7 +199,94 @@ def label_components(classes: NDArray[np.uint8]) -> tuple[NDArray[np.int32], int
 
 
 @njit(nogil=True, cache=True, boundscheck=False)
+def measure_components(
+    classes: NDArray[np.uint8], label: NDArray[np.int32], of_label: NDArray[np.uint8], pixels: NDArray[np.int32]
+) -> None:
+    """Class and size of each component.
+
+    Args:
+        classes, label: (rows, columns), see ``label_components``.
+        of_label: (components,) class, filled in.
+        pixels: (components,) zeros, counted up.
+    """
+    rows, columns = classes.shape
+    for y in range(rows):
+        for x in range(columns):
+            of_label[label[y, x]] = classes[y, x]
+            pixels[label[y, x]] += 1
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
+def count_borders(label: NDArray[np.int32]) -> NDArray[np.int32]:
+    """How many pixel edges each pair of components shares.
+
+    Args:
+        label: (rows, columns).
+
+    Returns:
+        (3, pairs) int32: lower component, higher component, shared edges; every pair once, in no order to rely on.
+    """
+    rows, columns = label.shape
+    keys, times = np.full(1 << 12, np.int64(-1)), np.zeros(1 << 12, np.int32)
+    pairs = 0
+    run = np.empty(2 * columns, np.int64)  # the borders of a row
+    for y in range(rows):
+        here = label[y]
+        count = 0
+        for x in range(1, columns):
+            run[count] = np.int64(min(here[x], here[x - 1])) << 32 | max(here[x], here[x - 1])
+            count += here[x] != here[x - 1]
+        if y > 0:
+            above = label[y - 1]
+            for x in range(columns):
+                run[count] = np.int64(min(here[x], above[x])) << 32 | max(here[x], above[x])
+                count += here[x] != above[x]
+        place, last = 0, np.int64(-1)
+        for k in range(count):
+            key = run[k]
+            if key != last:  # a border is mostly followed for a while
+                place, last = _slot(keys, key), key
+                if keys[place] < 0:
+                    pairs += 1
+                    if 2 * pairs > len(keys):
+                        keys, times = _twice_as_long(keys, times)
+                        place = _slot(keys, key)
+                    keys[place] = key
+            times[place] += 1
+    out = np.empty((3, pairs), np.int32)
+    k = 0
+    for place in range(len(keys)):
+        if keys[place] >= 0:
+            out[0, k], out[1, k], out[2, k] = keys[place] >> 32, keys[place] & 0xFFFFFFFF, times[place]
+            k += 1
+    return out
+
+
+@njit(inline="always")
+def _slot(keys: NDArray[np.int64], key: Any) -> Any:
+    """Where a key is in a table whose length is a power of two, or where it would go."""
+    mask = len(keys) - 1
+    # 2^64 / golden ratio: spreads what lies close together
+    place = np.int64((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(33)) & mask
+    while keys[place] >= 0 and keys[place] != key:
+        place = (place + 1) & mask
+    return place
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
+def _twice_as_long(keys: NDArray[np.int64], times: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """The same table with twice as many places."""
+    more, counts = np.full(2 * len(keys), np.int64(-1)), np.zeros(2 * len(keys), np.int32)
+    for k in range(len(keys)):
+        if keys[k] >= 0:
+            place = _slot(more, keys[k])
+            more[place], counts[place] = keys[k], times[k]
+    return more, counts
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
 def count_steps(
+    label: NDArray[np.int32],
     piece: NDArray[np.int32],
     confidence: NDArray[np.uint8],
     margin: NDArray[np.uint8],
@@ -209,16 +296,17 @@ def count_steps(
     """Add every pixel to its piece.
 
     Args:
-        piece: (rows, columns) number of the piece, negative where none is.
+        label: (rows, columns).
+        piece: (labels,) number of the piece that a label is, negative where it is none.
         confidence, margin: (rows, columns); a confidence beyond the last value counts as that.
         steps: (pieces, values) pixels at each value of the confidence, changed in place.
         margins: (pieces,) sum of the margins, changed in place.
     """
-    rows, columns = piece.shape
+    rows, columns = label.shape
     last = steps.shape[1] - 1
     for y in range(rows):
         for x in range(columns):
-            number = piece[y, x]
+            number = piece[label[y, x]]
             if number >= 0:
                 steps[number, min(np.int64(confidence[y, x]), last)] += 1
                 margins[number] += margin[y, x]

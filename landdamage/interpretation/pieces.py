@@ -1,6 +1,6 @@
 """Patches grown band by band: what a band holds of each is kept until no later band can add to it.
 
-A band's polygons are simplified together, its long edges and every vertex on them staying where they are, so the
+A band's borders are smoothed together, its long edges and every vertex on them staying where they are, so the
 pieces of a patch fit each other and their neighbours exactly, and joining them is a matter of cancelling common edges.
 """
 
@@ -11,14 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from landdamage.interpretation.bands import Band
-from landdamage.interpretation.components import join, label_block
-from landdamage.interpretation.joining import join_pieces
+from landdamage.interpretation.components import VOID, join, label_block
 from landdamage.interpretation.predict import PROBABILITY_STEPS
-from landdamage.interpretation.tracing import VOID, trace
 from landdamage.taxonomy import IGNORE
 
 LOW_QUANTILE = 0.05
@@ -81,35 +78,35 @@ def band_pieces(band: Band, simplify_pixels: float) -> BandPieces:
 
     Args:
         band: rows of the sieved raster.
-        simplify_pixels: tolerance in pixels; 0 keeps the stairs of pixels.
+        simplify_pixels: as for ``tracing.trace``.
     """
+    from landdamage.interpretation.kernels import count_steps, measure_components  # Numba loads where a scene is read
+    from landdamage.interpretation.tracing import trace
+
     labels, count = label_block(band.classes)
-    class_ids = np.empty(count, np.uint8)
-    class_ids[labels] = band.classes
-    observed = np.where(class_ids != IGNORE, np.arange(count, dtype=np.int32), VOID)
-    polygons, owners = trace(observed[labels], band.above, band.below, band.row)
-    if simplify_pixels > 0:  # together with the background, whose borders are those of its neighbours
-        polygons = shapely.coverage_simplify(polygons, simplify_pixels, simplify_boundary=False)
-    wanted = (class_ids != 0) & (class_ids != IGNORE)
+    class_ids, pixels = np.empty(count, np.uint8), np.zeros(count, np.int32)
+    measure_components(np.ascontiguousarray(band.classes), labels, class_ids, pixels)
+    observed = class_ids != IGNORE
+    wanted = (class_ids != 0) & observed
+    polygons, _ = trace(
+        labels,
+        band.above,
+        band.below,
+        band.row,
+        simplify_pixels=simplify_pixels,
+        observed=observed,
+        wanted=wanted,
+    )
     number = np.where(wanted, np.cumsum(wanted) - 1, VOID).astype(np.int32)
-    piece = number[labels]
-    steps, margins = _statistics(piece, int(wanted.sum()), band)
-    first, last = piece[0], piece[-1]
+    steps, margins = np.zeros((len(polygons), _WIDTH), np.int64), np.zeros(len(polygons), np.int64)
+    count_steps(labels, number, band.confidence, band.margin, steps, margins)
+    first, last = number[labels[0]], number[labels[-1]]
     none = np.full_like(first, VOID)
     return BandPieces(
-        Pieces(class_ids[wanted], shapely.orient_polygons(polygons[wanted[owners]]), steps, margins),
+        Pieces(class_ids[wanted], polygons, steps, margins),
         none if band.above is None else np.where(band.classes[0] == band.above, first, VOID),
         none if band.below is None else np.where(band.classes[-1] == band.below, last, VOID),
     )
-
-
-def _statistics(piece: NDArray[np.int32], count: int, band: Band) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pixels at each step of confidence, and sum of the margins, of each piece."""
-    from landdamage.interpretation.kernels import count_steps  # Numba loads where a scene is read
-
-    steps, margins = np.zeros((count, _WIDTH), np.int64), np.zeros(count, np.int64)
-    count_steps(piece, band.confidence, band.margin, steps, margins)
-    return steps, margins
 
 
 class OpenPatches:
@@ -153,6 +150,8 @@ class OpenPatches:
 
 def _joined(patches: list[list[Pieces]]) -> Pieces:
     """The pieces of each patch as one."""
+    from landdamage.interpretation.joining import join_pieces
+
     every = Pieces.concatenate([piece for pieces in patches for piece in pieces])
     counts = np.array([len(pieces) for pieces in patches])
     starts = np.cumsum(counts) - counts

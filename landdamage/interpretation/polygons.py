@@ -25,7 +25,7 @@ from landdamage.taxonomy import BY_ID, damage_kind
 from minegis.errors import JobCancelledError
 from minegis.units import CGCS2000_EPSG, areas_cm2, reproject
 
-SIMPLIFY_PIXELS = 1.0  # stairs of pixels become straight edges; nothing wider than a pixel moves
+SIMPLIFY_PIXELS = 1.0  # stairs of pixels become straight edges; nothing moves by more than half a pixel
 MIN_AREA_M2 = 400.0
 MIN_AREA_PIXELS = 25
 # A straight edge of a projected map is not straight in degrees: over 1 km they part by 2 cm at 43°N.
@@ -62,7 +62,7 @@ def vectorise(
     """Turn finished strips into rasters and patches that agree with each other.
 
     Patches below the minimum mapping unit go to the neighbour with the longest common border, on the raster as in the
-    polygons. Borders are simplified together with those of the background, so neighbours neither part nor overlap;
+    polygons. Borders are smoothed once for both sides, so neighbours neither part nor overlap, and no area changes;
     the scene's own edge and the edge of unobserved ground stay as they are. Polygons are made from bands of rows and
     leave as soon as no later row can add to them, so that only what crosses the current band is in memory.
 
@@ -74,7 +74,7 @@ def vectorise(
         progress: called with the finished share 0-1 at every block of rows.
         should_stop: asked just as often.
         min_area_m2: minimum mapping unit; None takes ``minimum_mapping_unit_m2``.
-        simplify_pixels: tolerance of the simplification in pixels; 0 keeps the stairs.
+        simplify_pixels: width of the strip in which borders may move, 0 to 1 pixels; 0 keeps the stairs.
 
     Yields:
         For every band the patches that end in it, of all classes but background, in EPSG:4490, see

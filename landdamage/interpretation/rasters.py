@@ -18,6 +18,7 @@ from rasterio.windows import Window
 
 from landdamage.taxonomy import CLASSES, IGNORE
 
+_ZLEVEL = 1  # a tenth larger than at 6, in a fraction of the time
 _OVERVIEW_PIXELS = 512  # the coarsest overview is about this large
 
 
@@ -59,7 +60,7 @@ def result_raster(
     profile = {
         "driver": "GTiff", "height": size[0], "width": size[1], "count": 1, "dtype": "uint8", "nodata": IGNORE,
         "crs": crs.to_wkt(), "transform": transform, "tiled": True, "blockxsize": 512, "blockysize": 512,
-        "compress": "deflate", "zlevel": 1, "bigtiff": "if_safer",
+        "compress": "deflate", "zlevel": _ZLEVEL, "bigtiff": "if_safer",
     }  # fmt: skip
     with rasterio.open(partial, "w", **profile) as dataset:
         dataset.update_tags(**tags)
@@ -71,6 +72,7 @@ def result_raster(
         yield RowWriter(dataset)
     factors = [2**k for k in range(1, 12) if max(size) / 2 ** (k - 1) > _OVERVIEW_PIXELS]
     if factors:
-        with rasterio.open(partial, "r+") as dataset:
+        # Overviews do not inherit the level of compression; at GDAL's own they cost more than all the rest.
+        with rasterio.Env(ZLEVEL_OVERVIEW=_ZLEVEL), rasterio.open(partial, "r+") as dataset:
             dataset.build_overviews(factors, Resampling.mode if classes else Resampling.average)
     partial.replace(path)

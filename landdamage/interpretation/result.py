@@ -98,7 +98,7 @@ def interpret_scene(
         progress: called with the stage, ``network`` or ``polygons``, and the share of the whole that is done, 0-1.
         should_stop: asked before every batch of windows and every block of rows.
         min_area_m2: minimum mapping unit in m²; None means max(400, 25 gsd²).
-        simplify_pixels: tolerance of the border simplification in pixels, 0 for none.
+        simplify_pixels: width of the strip in which borders may be smoothed, 0 to 1 pixels; 0 for none.
         ground: what is wanted; windows that show nothing of it are not computed, and outside the result is 255.
         crew: how the blocks of a scene that has more than one are shared out; None means this process does them all.
         block_pixels: size of a block, about.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import label as scipy_label
 
-from landdamage.interpretation.kernels import add_softmax, count_steps, decide, label_components
+from landdamage.interpretation.kernels import add_softmax, count_borders, count_steps, decide, label_components
 
 
 @given(
@@ -90,10 +92,29 @@ def test_components_are_those_of_scipy_numbered_by_first_pixel(shape, classes, s
 
 def test_every_pixel_is_counted_with_its_piece() -> None:
     rng = np.random.default_rng(3)
-    piece = rng.integers(-1, 5, (30, 40)).astype(np.int32)
+    label = rng.integers(0, 7, (30, 40)).astype(np.int32)
+    of_label = np.array([3, -1, 0, 4, -1, 1, 2], np.int32)
+    piece = of_label[label]
     confidence, margin = (rng.integers(0, 201, piece.shape).astype(np.uint8) for _ in range(2))
     steps, margins = np.zeros((5, 201), np.int64), np.zeros(5, np.int64)
-    count_steps(piece, confidence, margin, steps, margins)
+    count_steps(label, of_label, confidence, margin, steps, margins)
     for number in range(5):
         assert (steps[number] == np.bincount(confidence[piece == number], minlength=201)).all()
         assert margins[number] == margin[piece == number].sum(dtype=np.int64)
+
+
+@pytest.mark.parametrize(
+    ("shape", "labels"), [((1, 1), 1), ((40, 1), 3), ((1, 40), 3), ((60, 70), 4), ((90, 80), 7200)]
+)
+def test_borders_are_counted_edge_by_edge(shape: tuple[int, int], labels: int) -> None:
+    """With 7200 labels there are more pairs than the table begins with."""
+    label = np.random.default_rng(0).integers(0, labels, shape).astype(np.int32)
+    expected = Counter(
+        (min(pair), max(pair))
+        for first, second in ((label[1:], label[:-1]), (label[:, 1:], label[:, :-1]))
+        for pair in zip(first.ravel().tolist(), second.ravel().tolist(), strict=True)
+        if pair[0] != pair[1]
+    )
+    assert sorted((low, high, times) for low, high, times in count_borders(label).T.tolist()) == sorted(
+        (*pair, times) for pair, times in expected.items()
+    )
