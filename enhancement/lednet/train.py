@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,15 @@ from minegis.version import __version__
 ROOT = Path(__file__).resolve().parents[2]
 FAILED = 2
 VALIDATION_SIDE = 256
+# Switches of the network that one question each is asked with.
+VARIANTS: MappingProxyType[str, dict[str, Any]] = MappingProxyType(
+    {
+        "convolution": {"mixer": "convolution"},
+        "sum": {"fusion": "sum"},
+        "no-side-head": {"side_head": False},
+        "length-scaling": {"length_scaling": True},
+    }
+)
 SQUEEZENET = Path("weights_squeezenet11", "squeezenet1_1_half.pth")
 
 
@@ -129,7 +139,7 @@ class Run:
             ),
             self.folder,
             report=lambda step, averaged: judge(averaged, examples),
-            identity=f"lednet {recipe.size} {recipe.perceptual}, seed {recipe.seed}, data {hashes['train'][:12]}",
+            identity=identity(recipe, hashes["train"]),
             ranks=ranks,
             watch=self.watch,
             should_stop=self.should_stop,
@@ -154,6 +164,12 @@ class Run:
         for path in (self.weights, checkpoint.card_path(self.weights), self.folder / STATE, self.folder / LOG):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.folder / EVENTS, ignore_errors=True)
+
+
+def identity(recipe: Recipe, data: str) -> str:
+    """What a state must agree in to be gone on from: the schedule may be changed on the way, these may not."""
+    switches = "".join(f" {name}={value}" for name, value in sorted(recipe.switches.items()))
+    return f"lednet {recipe.size} {recipe.perceptual}{switches}, seed {recipe.seed}, data {data[:12]}"
 
 
 def validation_pairs(part: Split, side: int = VALIDATION_SIDE) -> dict[str, list[Pair]]:
@@ -198,6 +214,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, default=default_data(), help="folder of the enhancement material")
     parser.add_argument("--perceptual", choices=("vgg19", "squeezenet", "fft-gradient"))
     parser.add_argument("--perceptual-weights", type=Path, metavar="FILE", help="torchvision's state dict of it")
+    parser.add_argument(
+        "--variant", choices=sorted(VARIANTS), help="train a stand-in for comparisons; its name is added to the model's"
+    )
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--time-limit", type=float, metavar="MINUTES", help="end the schedule by the clock if sooner")
@@ -225,6 +244,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     recipe = RECIPES[options.recipe]
     given = {name: getattr(options, name) for name in ("size", "perceptual", "steps", "seed")}
     recipe = replace(recipe, **{name: value for name, value in given.items() if value is not None})
+    if options.variant:
+        recipe = replace(recipe, model=f"{recipe.model}-{options.variant}", switches=VARIANTS[options.variant])
     try:
         with joined(options.device) as ranks:
             weights = Run(

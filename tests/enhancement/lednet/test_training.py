@@ -13,9 +13,10 @@ from enhancement.haze_simulation import mining_scene
 from enhancement.lednet import sets
 from enhancement.lednet.apply import Enhancer
 from enhancement.lednet.losses import SQUEEZE_STAGES, LEDNetLoss, Spectrum, perceptual
+from enhancement.lednet.network import LEDNet
 from enhancement.lednet.pairs import Mixture, PairSource
 from enhancement.lednet.recipes import RECIPES, Stage
-from enhancement.lednet.train import Run, judge, main, validation_pairs
+from enhancement.lednet.train import VARIANTS, Run, identity, judge, main, validation_pairs
 from enhancement.lpips import BACKBONES
 from minegis.errors import EnhancementError, JobCancelledError, TrainingError
 from minegis.training import checkpoint
@@ -166,6 +167,14 @@ def test_a_stopped_training_goes_on_to_the_same_bits_and_names_what_it_held_back
     with pytest.raises(TrainingError) as earlier:
         Run(recipe, data, tmp_path / "whole" / "models", tmp_path / "whole" / "cache").train()
     assert earlier.value.code == "E-TRN-08"
+
+
+def test_a_run_is_told_from_those_of_other_data_and_networks(recipe):
+    names = [identity(recipe, "0" * 64), identity(recipe, "1" * 64), identity(replace(recipe, seed=2), "0" * 64)]
+    names += [identity(replace(recipe, switches=switches), "0" * 64) for switches in VARIANTS.values()]
+    assert len(set(names)) == 7
+    for switches in VARIANTS.values():
+        LEDNet("T", **switches)
 
 
 def test_judging_a_network_that_does_nothing_gives_the_input(data):
