@@ -21,7 +21,7 @@ from enhancement import images
 from enhancement.cli import is_video, say
 from enhancement.lednet import sets
 from enhancement.lednet.degradation import coding
-from enhancement.lednet.degradation.pipeline import KINDS, Pair, degrade
+from enhancement.lednet.degradation.pipeline import KINDS, Chances, Pair, degrade
 from enhancement.video import source as videos
 from minegis.errors import EnhancementError, MineGISError
 from minegis.terminal import default_language
@@ -29,6 +29,7 @@ from minegis.terminal import default_language
 Picture = np.ndarray[Any, np.dtype[Any]]
 FAILED = 2
 ROWS, THUMB = 8, 192
+CHANCES = Chances(h264=0.5)
 FRAMES = 17  # of an interpolated video that become one
 
 
@@ -103,12 +104,15 @@ def _pairs(files: Sequence[Path], options: argparse.Namespace) -> Iterator[tuple
             for k, frames in enumerate(sets.windows(path, options.windows, size)):
                 first = (len(frames) - FRAMES) // 2
                 kind = KINDS[k % 4] if options.kind == "mixed" else options.kind
-                yield f"{path.stem}-{k:03d}", degrade(frames[first : first + FRAMES], [options.seed, number, k], kind)
+                yield (
+                    f"{path.stem}-{k:03d}",
+                    degrade(frames[first : first + FRAMES], [options.seed, number, k], kind, CHANCES),
+                )
         else:
             picture = _reduced(images.read(path), options.longest)
             for k in range(options.count):
                 kind = KINDS[(number + k) % 4] if options.kind == "mixed" else options.kind
-                yield f"{path.stem}-{k:03d}", degrade(picture, [options.seed, number, k], kind)
+                yield f"{path.stem}-{k:03d}", degrade(picture, [options.seed, number, k], kind, CHANCES)
 
 
 def _reduced(still: images.Still, longest: int) -> Picture:

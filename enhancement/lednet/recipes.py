@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -67,14 +67,14 @@ class Recipe:
         return asdict(self)
 
 
+WIDE = (Stage(0.8, 256, 16), Stage(1.0, 384, 8))
+CODED = Mixture(chances=replace(Mixture().chances, reach=(0.5, 12.0), h264=0.5))
 RECIPES = MappingProxyType(
     {
         # For one thread of a CPU: a step takes 0.3 s at first, then 0.7, at last 1.2.
         "t": Recipe("lednet-t", "T", (Stage(0.3, 64, 8), Stage(0.7, 96, 8), Stage(1.0, 144, 6)), steps=10000),
         # For a GPU, as the models' notes have it: crops of 256, of 384 in the last fifth.
-        "t-gpu": Recipe("lednet-t", "T", (Stage(0.8, 256, 16), Stage(1.0, 384, 8)), steps=100000, bf16=True),
-        "s": Recipe(
-            "lednet-s", "S", (Stage(0.8, 256, 16), Stage(1.0, 384, 8)), steps=300000, learning_rate=2e-4, bf16=True
-        ),
+        "t-gpu": Recipe("lednet-t", "T", WIDE, steps=100000, mixture=CODED, bf16=True),
+        "s": Recipe("lednet-s", "S", WIDE, steps=300000, mixture=CODED, learning_rate=2e-4, bf16=True),
     }
 )

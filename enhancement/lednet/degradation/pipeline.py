@@ -18,6 +18,7 @@ from enhancement.lednet.degradation.response import SRGB, Response
 Picture = np.ndarray[Any, np.dtype[Any]]
 Kind = Literal["night", "dark", "blur", "clean"]
 KINDS: tuple[Kind, ...] = ("night", "dark", "blur", "clean")
+CLIP = 3  # frames of a clip that H.264 codes
 FAINT = 0.1  # of the noise a blurred picture of the day has
 
 
@@ -27,6 +28,7 @@ class Chances:
 
     Attributes:
         lens, dust, dirt, coded: of steps 4, 5 and 8.
+        h264: share of what is coded that goes through H.264, as the last frame of a clip, instead of JPEG.
         power: share of the nights made by the power law; the others have less light.
         reach: pixels of shake, from and to.
         frames: of a shaken still, odd, from and to.
@@ -37,6 +39,7 @@ class Chances:
     dust: float = 0.5
     dirt: float = 0.2
     coded: float = 0.5
+    h264: float = 0.0
     power: float = 0.5
     reach: tuple[float, float] = (1.0, 12.0)
     frames: tuple[int, int] = (9, 33)
@@ -109,11 +112,21 @@ def degrade(
     if kind == "blur":
         sensor = noise.Sensor(sensor.shot * FAINT, sensor.read * FAINT)
     steps["noise"] = [sensor.shot, sensor.read, sensor.rows]
-    dark = coding.quantised(response.to_shown(noise.noisy(light, sensor, rng)))
-    rng = stream(seed, 8)
-    if rng.random() < chances.coded:
-        steps["jpeg"] = int(rng.integers(*coding.JPEG, endpoint=True))
-        dark = coding.jpeg(dark, steps["jpeg"])
+
+    def read() -> Picture:
+        return coding.quantised(response.to_shown(noise.noisy(light, sensor, rng)))
+
+    dark = read()
+    coder = stream(seed, 8)
+    if coder.random() < chances.coded:
+        quality, rate, gop = (
+            int(coder.integers(*limits, endpoint=True)) for limits in (coding.JPEG, coding.CRF, coding.GOP)
+        )
+        if coder.random() < chances.h264:
+            # A frame of a clip is predicted from earlier ones, which had noise of their own.
+            dark, steps["h264"] = coding.h264([read() for _ in range(CLIP - 1)] + [dark], rate, gop)[-1], rate
+        else:
+            dark, steps["jpeg"] = coding.jpeg(dark, quality), quality
     return Pair(dark, clear, seen, steps)
 
 

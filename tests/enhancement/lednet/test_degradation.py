@@ -156,6 +156,14 @@ def test_coding_keeps_size_and_loses_more_at_lower_quality(scene):
     assert psnr(fine[2] / 255, picture / 255) > psnr(coarse[2] / 255, picture / 255)
 
 
+def test_a_pair_can_be_coded_as_a_frame_of_a_clip(scene):
+    jpeg, h264 = (degrade(scene, 4, "night", Chances(coded=1, h264=share)) for share in (0.0, 1.0))
+    assert "jpeg" in jpeg.steps
+    assert 23 <= h264.steps["h264"] <= 38
+    assert (jpeg.dark != h264.dark).any()
+    assert (degrade(scene, 4, "night", Chances(coded=1, h264=1)).dark == h264.dark).all()
+
+
 def test_frames_between_frames_lie_between_them():
     rng = np.random.default_rng(0)
     texture = np.kron(rng.integers(0, 256, (18, 40)), np.ones((8, 8))).astype(np.uint8)
