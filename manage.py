@@ -15,11 +15,12 @@ PLAIN = {
     "degrade": "enhancement.lednet.degrade_cli",
     "lednet": "enhancement.lednet.cli",
 }
+DATABASE = {"--from-patches", "--year"}  # options that need it
 
 
 def main() -> int:
-    # Samples of accepted patches come from the database; those of files do not.
-    if sys.argv[1:] and sys.argv[1] in PLAIN and "--from-patches" not in sys.argv:
+    # Accepted patches and the scenes of a year come from the database; files do not.
+    if sys.argv[1:] and sys.argv[1] in PLAIN and not DATABASE.intersection(word.partition("=")[0] for word in sys.argv):
         return importlib.import_module(PLAIN[sys.argv[1]]).main(sys.argv[2:])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "minegis.settings")
     from django.core.management import execute_from_command_line

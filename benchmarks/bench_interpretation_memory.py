@@ -95,7 +95,7 @@ def light_engine() -> Engine:
 def interpret(cog: Path, workdir: Path, model: str) -> dict[str, float | str]:
     """Interpret a packed scene as the worker does; the model ``light`` stands for the network left out."""
     from landdamage.interpretation import choose_model, interpret_scene, load_engine
-    from landdamage.interpretation.output import copy_geopackage
+    from landdamage.interpretation.output import write_geopackage
 
     started = time.perf_counter()
     engine = light_engine() if model == "light" else load_engine(choose_model(2.0, tuple("BGRN"), model or None)[0])
@@ -106,7 +106,7 @@ def interpret(cog: Path, workdir: Path, model: str) -> dict[str, float | str]:
         ends[stage] = (time.perf_counter(), peak_mb())
 
     result = interpret_scene(cog, workdir, engine=engine, bands=tuple("BGRN"), progress=progress)
-    copy_geopackage(result, workdir / "copy.gpkg")
+    write_geopackage({"scene": result}, workdir / "copy.gpkg")
     done = time.perf_counter()
     cpu = resource.getrusage(resource.RUSAGE_SELF)
     return {

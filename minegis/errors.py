@@ -892,6 +892,13 @@ def _table() -> dict[str, Entry]:
             "请先登记行政区或指定所属行政区",
             "Register the region first or name one",
         ),
+        "E-REG-02": e(
+            422,
+            "没有代码为 {value} 的行政区",
+            "No region has the code {value}",
+            "请使用已登记行政区的 GB/T 2260 代码",
+            "Give the GB/T 2260 code of a registered region",
+        ),
         # Check samples
         "E-GND-01": e(
             409,

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import json
-import logging
 import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from landdamage.interpretation.models import ModelCard
 from landdamage.interpretation.result import Crew, help_scene
 from minegis.errors import JobCancelledError
 
-log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 0.1
 
@@ -152,18 +150,21 @@ def local_crew(
 def _started(order: dict[str, Any], told: Callable[[int], None]) -> Iterator[subprocess.Popen[str]]:
     """A process at work on the order; at the end it is told to stop, and waited for."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "landdamage.interpretation.crew"], cwd=ROOT, stdin=subprocess.PIPE, text=True
+        [sys.executable, "-m", "landdamage.interpretation.crew"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     assert process.stdin is not None
     try:
-        process.stdin.write(json.dumps(order) + "\n")
-        process.stdin.flush()
+        with suppress(BrokenPipeError):  # it ended at once; its status says so below
+            process.stdin.write(json.dumps(order) + "\n")
+            process.stdin.flush()
         yield process
     finally:
-        try:
+        with suppress(BrokenPipeError):
             process.stdin.close()
-        except BrokenPipeError:
-            log.debug("a worker had ended before it was told to")
         status = process.wait()
         if status:
             told(status)

@@ -1,16 +1,25 @@
-"""What a person takes away: a GeoPackage of the patches, a copy of the class raster, a table of areas."""
+"""What a person takes away: the patches as GeoPackage or FlatGeobuf, the rasters as COGs, a table of areas."""
 
 from __future__ import annotations
 
 import shutil
+import tempfile
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
+import pyogrio
+import rasterio.shutil
+
+from landdamage.interpretation.patch_file import LAYER
 from landdamage.interpretation.result import Interpretation
 from landdamage.taxonomy import BY_ID, DAMAGE_KIND_BY_CODE, FOREGROUND_IDS, damage_kind
 from minegis.errors import Language
 from minegis.units import close_table
+
+Results = Mapping[str, Interpretation]  # of each scene by its name
 
 _HM2_UNIT_CM2 = 1_000_000  # 0.01 hm²
 _MU_UNIT_CM2 = 2_000_000  # 0.1 mu is 2 000 000 / 3 cm², so areas are tripled first
@@ -28,20 +37,58 @@ _NOTE = {
 }
 
 
-def copy_geopackage(result: Interpretation, path: Path) -> None:
-    """Copy the patches, layer ``patches`` in EPSG:4490; the file appears under its name when it is complete."""
-    _copy(result.patch_file, path)
+def write_geopackage(results: Results, path: Path) -> None:
+    """Write the patches, layer ``patches`` in EPSG:4490; the file appears under its name when it is complete.
+
+    Args:
+        results: of each scene by its name. With several every patch says in column ``scene`` where it comes from.
+        path: the file; one that is there is replaced.
+    """
+    with _appearing(path) as partial:
+        if len(results) == 1:
+            shutil.copyfile(next(iter(results.values())).patch_file, partial)
+            return
+        for name, result in results.items():
+            for batch in result.patch_batches():
+                batch.insert(0, "scene", name)
+                pyogrio.write_dataframe(
+                    batch, partial, layer=LAYER, driver="GPKG", geometry_type="Polygon", append=partial.exists()
+                )
 
 
-def copy_class_raster(result: Interpretation, path: Path) -> None:
-    """Copy the class raster; it appears under its name when it is complete."""
-    _copy(result.class_raster, path)
+def write_flatgeobuf(results: Results, path: Path) -> None:
+    """Write what ``write_geopackage`` writes as FlatGeobuf, batch by batch."""
+    with _appearing(path) as partial, tempfile.TemporaryDirectory(dir=path.parent, prefix=".minegis-") as folder:
+        source = Path(folder) / "patches.gpkg"
+        write_geopackage(results, source)
+        with pyogrio.open_arrow(source, layer=LAYER, use_pyarrow=False) as (facts, batches):
+            pyogrio.write_arrow(
+                batches,
+                partial,
+                driver="FlatGeobuf",
+                geometry_name=facts["geometry_name"] or "wkb_geometry",
+                geometry_type="Polygon",
+                crs=facts["crs"],
+            )
 
 
-def _copy(source: Path, path: Path) -> None:
-    partial = path.with_suffix(f".partial{path.suffix}")
-    shutil.copyfile(source, partial)
-    partial.replace(path)
+WRITERS = {".gpkg": write_geopackage, ".fgb": write_flatgeobuf}  # by extension
+
+
+def write_raster(raster: Path, path: Path) -> None:
+    """Write a result raster as a COG with its palette, scale, tags and overviews; it appears when it is complete."""
+    with _appearing(path) as partial:
+        rasterio.shutil.copy(raster, partial, driver="COG", BLOCKSIZE=512, COMPRESS="DEFLATE", BIGTIFF="IF_SAFER")
+
+
+@contextmanager
+def _appearing(path: Path) -> Iterator[Path]:
+    partial = path.with_name(f"{path.stem}.{uuid4().hex}.partial{path.suffix}")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def area_table(areas_cm2: Mapping[int, int], language: Language) -> str:

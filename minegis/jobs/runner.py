@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import logging
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,13 +16,13 @@ from django.conf import settings
 from django.db import connection
 from django.utils.module_loading import import_string
 
+from minegis.disk import free_bytes, is_full
 from minegis.errors import AttemptLostError, JobCancelledError, JobError, MineGISError
 from minegis.jobs import services
 from minegis.jobs.models import Job
 
 log = logging.getLogger(__name__)
 REPORT_EVERY_S = 1.0  # progress reaches the row at most this often
-DISK_FULL_BYTES = 64 * 2**20  # with less left, a file that could not be written says "disk full"
 
 
 class JobContext:
@@ -172,25 +170,11 @@ def _call_handler(job: Job, context: JobContext) -> None:
         # torch's own out-of-memory error is recognised by name: the platform does not import torch.
         if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
             _fail(context, JobError("E-JOB-06"))
-        elif _disk_full(error):
-            _fail(context, JobError("E-UPL-04", free=f"{_free_bytes() / 2**20:.0f} MiB"))
+        elif is_full(error, Path(settings.STORAGE_ROOT)):
+            free = free_bytes(Path(settings.STORAGE_ROOT))
+            _fail(context, JobError("E-UPL-04", free=f"{free / 2**20:.0f} MiB"))
         else:
             _fail(context, JobError("E-JOB-05", value=type(error).__name__))
-
-
-def _disk_full(error: Exception) -> bool:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return True
-    # GDAL hides the system's reason for a failed write; its errors are known by their package.
-    from_gdal = type(error).__module__.partition(".")[0] in ("rasterio", "pyogrio")
-    return (isinstance(error, OSError) or from_gdal) and _free_bytes() < DISK_FULL_BYTES
-
-
-def _free_bytes() -> int:
-    root = Path(settings.STORAGE_ROOT)
-    while not root.exists():
-        root = root.parent
-    return shutil.disk_usage(root).free
 
 
 def _fail(context: JobContext, error: MineGISError) -> None:

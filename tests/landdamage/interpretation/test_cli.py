@@ -77,6 +77,9 @@ def test_it_runs_without_settings_and_writes_what_was_asked_for(folder: Path, tm
         (["GF2_20220701.tif", "--model", "unknown"], "E-MOD-01"),
         (["GF2_20220701.tif", "--model", "random.json", "--bands", "N,X,Y,Z"], "E-MOD-04"),
         (["GF2_20220701.tif", "--model", "random.json", "-o", "no/such/folder/out.gpkg"], "E-OUT-01"),
+        (["GF2_20220701.tif", "--model", "random.json", "-o", "out.shp"], "E-OUT-04"),
+        (["GF2_20220701.tif", "GF2_20220701.tif", "absent.tif", "--raster", "out.tif"], "E-OUT-03"),
+        (["GF2_20220701.tif", "--aoi", "GF2_20220701.tif"], "E-AOI-01"),
     ],
 )
 @pytest.mark.parametrize("language", ["zh", "en"])

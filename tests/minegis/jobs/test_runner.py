@@ -163,7 +163,7 @@ def test_without_a_broker_the_reaper_waits_for_it_once(context, caplog):
 
 @pytest.mark.parametrize(("spare", "code"), [(2**60, "E-UPL-04"), (0, "E-JOB-05")])
 def test_gdal_failing_to_write_on_a_full_disk_says_so(context, settings, monkeypatch, spare, code):
-    monkeypatch.setattr(runner, "DISK_FULL_BYTES", spare)
+    monkeypatch.setattr("minegis.disk.FULL_BYTES", spare)
     assert _end_of("write_to_full_gdal", context, settings) == code
 
 
