@@ -66,7 +66,7 @@ class Command(BaseCommand):
             self.stdout.write(text["state"].format(name=run.scene.file_name, state=text["queued"]))
         if not options["wait"]:
             return 0
-        names = {run.job_id: run.scene.file_name for run in runs}
+        names = {run.job_id: run.scene.file_name for run in runs if run.job_id is not None}
         left, failed = set(names), 0
         while left:
             for job in Job.objects.filter(pk__in=left).exclude(state__in=Job.ACTIVE):
