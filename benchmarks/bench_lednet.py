@@ -27,16 +27,17 @@ import torch
 from enhancement.haze_simulation import mining_scene
 from enhancement.lednet import peers
 from enhancement.lednet.apply import Enhancer
+from enhancement.lednet.converted import OpenVinoNetwork
 from enhancement.lednet.network import SIZES, LEDNet, cost
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("MINEGIS_DATA", ROOT.parent / "shared" / "data")) / "enhancement" / "peer_weights"
-NOTHING = "nothing"
+NOTHING, BF16, OPENVINO = "nothing", ", bf16", ", OpenVINO"
 
 
 def ways() -> list[str]:
     """Everything there is to measure here; ``nothing`` is the process without a network."""
-    found = [NOTHING, *(f"LEDNet {size}" for size in SIZES), *(f"LEDNet {size}, bf16" for size in SIZES)]
+    found = [NOTHING, *(f"LEDNet {size}{engine}" for engine in ("", BF16, OPENVINO) for size in SIZES)]
     return [*found, *peers.CLASSICAL, *(name for name, (file, _) in peers.NETWORKS.items() if (DATA / file).is_file())]
 
 
@@ -47,8 +48,12 @@ def child(name: str, height: int, width: int, rounds: int) -> dict[str, float]:
         method = np.copy
     elif name.startswith("LEDNet"):
         torch.manual_seed(0)
-        network = LEDNet(name.removesuffix(", bf16")[-1]).eval().to(memory_format=torch.channels_last)
-        method = Enhancer(network, bf16=name.endswith("bf16"), largest_whole=10**6)
+        network = LEDNet(name.removesuffix(BF16).removesuffix(OPENVINO)[-1]).eval()
+        if name.endswith(OPENVINO):
+            method = Enhancer(OpenVinoNetwork(network, torch.get_num_threads()), largest_whole=10**6)
+        else:
+            network = network.to(memory_format=torch.channels_last)
+            method = Enhancer(network, bf16=name.endswith(BF16), largest_whole=10**6)
     elif name in peers.CLASSICAL:
         method = peers.CLASSICAL[name]
     else:

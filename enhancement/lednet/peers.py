@@ -7,6 +7,7 @@ user's: Zero-DCE (Guo et al. 2020), SCI (Ma et al. 2022), RUAS (Liu et al. 2021)
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
@@ -43,7 +44,9 @@ def clahe(picture: Picture) -> Picture:
     """Contrast-limited adaptive equalisation of the lightness of CIE Lab, clip limit 0.03."""
     lab = color.rgb2lab(picture[:, :, ::-1])
     lab[:, :, 0] = exposure.equalize_adapthist(np.clip(lab[:, :, 0] / 100, 0, 1), clip_limit=0.03) * 100
-    return np.clip(color.lab2rgb(lab), 0, 1)[:, :, ::-1].astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # colours outside sRGB are clipped, as meant
+        return np.clip(color.lab2rgb(lab), 0, 1)[:, :, ::-1].astype(np.float32)
 
 
 def _conv(s: State, name: str, x: Tensor, dilation: int = 1, **more: Any) -> Tensor:

@@ -233,12 +233,12 @@ class Trainer:
                 self.furthest, self.rewinds = self.step, 0
             self.elapsed = self.ranks.from_main(self.elapsed + time.monotonic() - began)
             self._tell(loss, bar)
+            self.pending = self._report_is_due(reported)
             if stop:
                 ahead.cancel()
                 self.save_state()
                 raise JobCancelledError
-            if self._report_is_due(reported):
-                self.pending = True
+            if self.pending:
                 self.save_state()
                 self._judge()
                 reported = saved = time.monotonic()

@@ -174,6 +174,29 @@ def test_stop_takes_effect_within_one_step_and_loses_nothing(tmp_path: Path) -> 
     assert same(whole.ema, second.ema)
 
 
+def test_a_run_stopped_in_its_last_step_is_still_judged(tmp_path: Path) -> None:
+    steps: list[int] = []
+    judged: list[int] = []
+
+    def report(step: int, network: nn.Module) -> dict[str, float]:
+        judged.append(step)
+        return {"score": 1.0}
+
+    given = {"report": report, "report_every": 4, "score": "score"}
+    run = trainer(
+        tmp_path, **given, watch=lambda p: steps.append(p.step), should_stop=lambda: len(steps) == run.plan.steps - 1
+    )
+    with pytest.raises(JobCancelledError):
+        run.run()
+    last = run.plan.steps
+    assert run.step == last
+    assert last not in judged
+    second = trainer(tmp_path, **given)
+    assert second.resume()
+    second.run()
+    assert judged[-1] == last
+
+
 def test_a_run_stopped_while_it_is_judged_is_judged_when_it_goes_on(tmp_path: Path) -> None:
     calls: list[int] = []
 
