@@ -23,10 +23,12 @@ from django.db.models.functions import Now
 from landdamage.interpretation.blocks import Shared, preference
 from landdamage.models import InterpretationBlock, InterpretationRun
 from minegis.errors import JobCancelledError
+from minegis.jobs.models import Job
 from minegis.jobs.services import call_for_help
 
 log = logging.getLogger(__name__)
 State = InterpretationBlock.State
+QUEUE = "gpu"
 HELP_TASK = "landdamage.tasks.interpretation_blocks"
 WAIT_S = 0.25
 SETTLE_S = 90.0  # a network disk may show a finished file of another machine only after a while
@@ -64,6 +66,11 @@ def blocks_forget(*, run: InterpretationRun) -> dict[str, int]:
         "windows": sum(row.windows for row in rows),
         "workers": len({row.worker for row in rows if row.worker}),
     }
+
+
+def work_waits() -> bool:
+    """Whether a job waits for a worker of the queue that helpers come from."""
+    return Job.objects.filter(queue=QUEUE, state=Job.State.QUEUED).exists()
 
 
 @contextmanager
@@ -106,10 +113,15 @@ class RowClaims:
         return InterpretationBlock.objects.filter(run=self._run, key=self._shared.key)
 
     def take(self, last: int | None) -> int | None:
-        """Claim a block; who leads waits for those that others are at work on, and takes them over from the dead."""
+        """Claim a block; who leads waits for those that others are at work on, and takes them over from the dead.
+
+        Who helps leaves as soon as a job waits for a worker: a small scene must not wait for the end of a large one.
+        """
         while True:
             if self._stopped():
                 raise JobCancelledError
+            if not self._leads and work_waits():
+                return None
             free = Q(state=State.FREE) | Q(state=State.TAKEN, lease_until__lte=Now())
             open_ = set(self._rows.filter(free).values_list("number", flat=True))
             done = set(self._rows.filter(state=State.DONE).values_list("number", flat=True))
@@ -193,4 +205,4 @@ class RowClaims:
     def _call(self) -> None:
         """One message waits in the queue as long as blocks are free: whoever comes finds it, and calls the next."""
         if self._rows.filter(state=State.FREE).exists():
-            call_for_help("gpu", HELP_TASK, str(self._run.job_id))
+            call_for_help(QUEUE, HELP_TASK, str(self._run.job_id))

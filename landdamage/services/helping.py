@@ -14,7 +14,7 @@ from django.conf import settings
 from landdamage.interpretation.blocks import Shared
 from landdamage.interpretation.engine import KINDS
 from landdamage.models import InterpretationRun
-from landdamage.services.claims import RowClaims, claiming
+from landdamage.services.claims import RowClaims, claiming, work_waits
 from landdamage.services.files import file_path
 from landdamage.services.runs import loaded_engine
 from landdamage.services.trained_models import model_card
@@ -41,6 +41,9 @@ def lend_a_hand(job_id: UUID, *, worker: str) -> int:
     from landdamage.interpretation.result import help_scene
     from landdamage.interpretation.strips import recorded_engine
 
+    if work_waits():
+        log.info("job %s: other work waits; whoever leads calls again", job_id)
+        return 0
     found = InterpretationRun.objects.filter(job_id=job_id, job__state__in=Job.ACTIVE, job__cancel_requested=False)
     run = found.select_related("scene", "model").first()
     folder = workdir(job_id)

@@ -84,7 +84,9 @@ def test_any_order_gives_the_same_bits(
     data: st.DataObject, tmp_path_factory: Any, uneven: Callable[..., Path], class_engine: Callable[..., Engine]
 ) -> None:
     height, width = data.draw(st.integers(70, 250)), data.draw(st.integers(40, 160))
-    scene, engine, folder = uneven(height, width), class_engine(sharpness=0.5), tmp_path_factory.mktemp("any")
+    window, block = data.draw(st.sampled_from([40, 64, 96])), data.draw(st.integers(1, 30_000))
+    scene, engine = uneven(height, width), class_engine(sharpness=0.5, window=window)
+    folder = tmp_path_factory.mktemp("any")
     alone = interpret_scene(scene, folder / "alone", engine=engine, bands=BANDS)
     orders: list[list[int]] = []
 
@@ -93,7 +95,7 @@ def test_any_order_gives_the_same_bits(
         return InOrder(orders[-1])
 
     shared = interpret_scene(
-        scene, folder / "shared", engine=engine, bands=BANDS, crew=crew_of(claims), block_pixels=BLOCK
+        scene, folder / "shared", engine=engine, bands=BANDS, crew=crew_of(claims), block_pixels=block
     )
     assert pixels(shared) == pixels(alone)
     assert shared.areas_cm2 == alone.areas_cm2

@@ -14,9 +14,9 @@ from landdamage.interpretation.blocks import Shared, cut
 from landdamage.interpretation.strips import StripStore
 from landdamage.models import InterpretationBlock
 from landdamage.services.claims import RowClaims, blocks_forget, blocks_prepare, claiming
-from landdamage.services.helping import lend_a_hand
+from landdamage.services.helping import _stopped, lend_a_hand
 from minegis.errors import JobCancelledError
-from minegis.jobs.services import job_submit
+from minegis.jobs.services import job_cancel, job_claim, job_submit
 from minegis.windows import Plan
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +38,8 @@ def write(shared: Shared, number: int) -> None:
 def run(interpreted: Any) -> Any:
     interpreted.job = job_submit(kind="interpret", params={"run_id": str(interpreted.pk)}, created_by=None)
     interpreted.save()
+    assert job_claim(job_id=interpreted.job_id, worker="leader") is not None
+    interpreted.job.refresh_from_db()
     return interpreted
 
 
@@ -111,6 +113,25 @@ def test_who_waits_hears_of_a_cancel(run: Any, tmp_path: Path) -> None:
     InterpretationBlock.objects.filter(run=run).update(state="done")
     with pytest.raises(JobCancelledError):
         claims(run, shared, "leader", leads=True, stopped=True).take(None)
+
+
+def test_a_helper_leaves_when_a_job_waits_and_the_leader_stays(run: Any, tmp_path: Path) -> None:
+    shared = shared_in(tmp_path)
+    blocks_prepare(run=run, shared=shared)
+    helper, leader = claims(run, shared, "helper"), claims(run, shared, "leader", leads=True)
+    number = helper.take(None)
+    job_submit(kind="interpret", params={"run_id": str(run.pk)}, created_by=None)
+    helper.finish(number, 1)
+    assert helper.take(number) is None
+    assert leader.take(None) is not None
+
+
+def test_a_helper_hears_of_a_cancel_and_of_the_end(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("landdamage.services.helping.LOOK_EVERY_S", 0.0)
+    stopped = _stopped(run.job_id)
+    assert not stopped()
+    job_cancel(job=run.job)
+    assert stopped()
 
 
 def test_a_call_too_late_does_nothing(run: Any, tmp_path: Path) -> None:
