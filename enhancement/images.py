@@ -70,20 +70,22 @@ def format_of(path: Path) -> str | None:
     return "BMP" if head[:2] == b"BM" else None
 
 
-def read(path: Path) -> Still:
-    """Read an image.
+def read(path: Path, name: str = "") -> Still:
+    """Read an image; ``name`` is what people call the file, if its path does not say it.
 
     Raises:
         EnhancementError: E-ENH-07 damaged or unreadable, E-ENH-08 no image, E-ENH-10 too large or of an unusable kind.
     """
     kind = format_of(path)
+    name = name or path.name
     if kind is None:
-        raise EnhancementError("E-ENH-08", value=path.name)
-    still = _read_deep(path, kind) if kind == "TIFF" or _is_deep_png(path, kind) else _read_plain(path, kind)
-    if path.suffix.lower() not in SUFFIXES[kind]:
-        still.findings.append(Finding("E-ENH-09", values={"value": path.name, "kind": kind}))
+        raise EnhancementError("E-ENH-08", value=name)
+    deep = kind == "TIFF" or _is_deep_png(path, kind)
+    still = _read_deep(path, kind, name) if deep else _read_plain(path, kind, name)
+    if Path(name).suffix.lower() not in SUFFIXES[kind]:
+        still.findings.append(Finding("E-ENH-09", values={"value": name, "kind": kind}))
     if still.alpha is not None:
-        still.findings.append(Finding("E-ENH-11", values={"value": path.name}))
+        still.findings.append(Finding("E-ENH-11", values={"value": name}))
     return still
 
 
@@ -108,7 +110,7 @@ def _truncated_is_damaged() -> Iterator[None]:
         ImageFile.LOAD_TRUNCATED_IMAGES = former
 
 
-def _read_plain(path: Path, kind: str) -> Still:
+def _read_plain(path: Path, kind: str, name: str) -> Still:
     try:
         with warnings.catch_warnings(), _truncated_is_damaged():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is checked below
@@ -120,7 +122,7 @@ def _read_plain(path: Path, kind: str) -> Still:
                 image = ImageOps.exif_transpose(image) or image
                 exif = image.getexif()
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise EnhancementError("E-ENH-07", value=path.name) from error
+        raise EnhancementError("E-ENH-07", value=name) from error
     if len(exif):
         extra["exif"] = exif.tobytes()
     alpha = None
@@ -132,7 +134,7 @@ def _read_plain(path: Path, kind: str) -> Still:
     return Still(pixels, 8, alpha, grey, extra=extra)
 
 
-def _read_deep(path: Path, kind: str) -> Still:
+def _read_deep(path: Path, kind: str, name: str) -> Still:
     driver = "PNG" if kind == "PNG" else "GTiff"
     try:
         with warnings.catch_warnings():
@@ -145,7 +147,7 @@ def _read_deep(path: Path, kind: str) -> Still:
                 bits = int(source.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8 * bands.dtype.itemsize))
                 extra = {"crs": source.crs, "transform": source.transform} if source.crs else {}
     except (RasterioError, OSError) as error:
-        raise EnhancementError("E-ENH-07", value=path.name) from error
+        raise EnhancementError("E-ENH-07", value=name) from error
     grey = len(bands) < 3
     colours = np.repeat(bands[:1], 3, axis=0) if grey else bands[2::-1]
     alpha = bands[-1] if len(bands) in (2, 4) else None

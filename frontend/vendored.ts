@@ -11,7 +11,7 @@ const NAMES = [
   "player-pause", "player-play", "polygon", "refresh", "satellite", "search", "settings", "shield-lock", "stack-2",
   "sun", "target", "trash", "upload", "user", "x", "zoom-in", "photo", "table", "cpu", "arrow-right", "ruler-2", "keyboard",
   "pencil", "report", "arrow-back-up", "checks", "circle-plus", "plant-2", "eraser", "file-zip", "shovel",
-  "droplet", "ripple",
+  "droplet", "ripple", "movie", "device-cctv", "player-track-prev", "player-track-next", "zoom-out",
 ];
 
 const read = (path: string) => readFileSync(fileURLToPath(new URL(`node_modules/${path}`, import.meta.url)), "utf8");

@@ -24,6 +24,9 @@ export default defineConfig({
         subsidence: "src/subsidence.ts",
         imports: "src/imports.ts",
         training: "src/training.ts",
+        clips: "src/clips.ts",
+        video: "src/video.ts",
+        live: "src/live.ts",
       },
       output: {
         entryFileNames: "minegis/[name].js",

@@ -899,6 +899,17 @@ def _table() -> dict[str, Entry]:
             "请使用已登记行政区的 GB/T 2260 代码",
             "Give the GB/T 2260 code of a registered region",
         ),
+        "E-REG-03": e(
+            422,
+            "视频流地址不可用，须以 {value} 之一开头并含主机名",
+            "Not the address of a stream: it begins with one of {value} and names a host",
+            "例如 rtsp://主机:554/路径",
+            "For example rtsp://host:554/path",
+        ),
+        "E-REG-04": e(409, "编号 {value} 已被使用", "The code {value} is taken", "请换一个编号", "Choose another code"),
+        "E-REG-05": e(
+            422, "缺少行政区或矿山", "Region or mine is missing", "请选择矿山或行政区", "Choose a mine or a region"
+        ),
         # Check samples
         "E-GND-01": e(
             409,
@@ -1572,6 +1583,68 @@ def _table() -> dict[str, Entry]:
             "Videos are written as MP4: {value}",
             "请将输出文件命名为 .mp4",
             "Name the output .mp4",
+        ),
+        "E-VID-13": e(
+            422,
+            "{value} 实为 {kind}，扩展名不符，已按内容读取",
+            "{value} is {kind}, unlike its suffix; read as what it is",
+            severity=w,
+        ),
+        "E-VID-14": e(
+            422,
+            "该视频已存在(编号 {clip})",
+            "This clip is here already (id {clip})",
+            "直接打开已有视频即可",
+            "Open the existing clip instead",
+        ),
+        "E-VID-15": e(
+            422,
+            "无法确定视频所属行政区",
+            "It is not known to which region the clip belongs",
+            "请选择摄像头、矿山或行政区",
+            "Choose a camera, a mine or a region",
+        ),
+        "E-VID-16": e(
+            409,
+            "视频当前状态为 {state}，不能执行此操作",
+            "The clip is {state}; this cannot be done now",
+            "请等待检查完成，或重新上传",
+            "Wait until it has been checked, or upload it again",
+        ),
+        "E-VID-17": e(
+            422,
+            "该时刻没有画面({value} 秒)",
+            "There is no frame at {value} s",
+            "请选择视频时长以内的时刻",
+            "Choose a moment within the clip",
+        ),
+        "E-VID-18": e(
+            409,
+            "该视频有固定为证据的画面或正在增强，不能删除",
+            "Frames of this clip are evidence, or it is being enhanced; it cannot be deleted",
+            "请先取消任务；证据画面须保留",
+            "Cancel the job first; evidence is kept",
+        ),
+        "E-VID-19": e(
+            409,
+            "相同参数的增强正在进行或已完成(编号 {value})",
+            "The same enhancement is under way or done (id {value})",
+            "打开已有结果，或更改参数",
+            "Open that result, or change a parameter",
+        ),
+        "E-VID-20": e(
+            422,
+            "矿山 {value} 不在该视频的行政区内",
+            "The mine {value} is not in the clip's region",
+            "请选择该行政区内的矿山",
+            "Choose a mine of that region",
+        ),
+        "E-VID-21": e(
+            422,
+            "摄像头 {value} 没有登记视频流地址",
+            "The camera {value} has no stream address",
+            "请由审核员或管理负责人登记 rtsp 或 rtmp 地址",
+            "A reviewer or manager enters its rtsp or rtmp address",
         ),
         # Doors
         "E-API-01": e(400, "请求内容有误", "The request is not valid", "请按提示改正字段", "Correct the fields named"),

@@ -92,6 +92,7 @@ INSTALLED_APPS = [
     "minegis.uploads",
     "minegis.jobs",
     "landdamage",
+    "enhancement",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -113,8 +114,8 @@ WSGI_APPLICATION = "minegis.wsgi.application"
 ASGI_APPLICATION = "minegis.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Modules with URLs, mounted by minegis.urls in this order: (prefix, dotted module).
-PAGE_URLCONFS = ["landdamage.pages.urls", "landdamage.api.features_urls"]
-API_URLCONFS = ["landdamage.api.urls"]
+PAGE_URLCONFS = ["landdamage.pages.urls", "landdamage.api.features_urls", "enhancement.pages.urls"]
+API_URLCONFS = ["landdamage.api.urls", "enhancement.api.urls"]
 
 TEMPLATES = [
     {
@@ -224,6 +225,24 @@ JOB_KINDS: dict[str, dict[str, Any]] = {
         "on_retry": "landdamage.services.comparisons.comparison_job_retried",
     },
     "model_check": {"handler": "landdamage.tasks.model_check", "queue": "cpu"},
+    "clip": {
+        "handler": "enhancement.tasks.clip",
+        "queue": "cpu",
+        "on_end": "enhancement.services.clips.clip_job_ended",
+        "on_retry": "enhancement.services.clips.clip_job_retried",
+    },
+    "live": {
+        "handler": "enhancement.tasks.live",
+        "queue": "live",
+        "on_end": "enhancement.services.live.live_job_ended",
+        "on_retry": "enhancement.services.live.live_job_retried",
+    },
+    "enhance": {
+        "handler": "enhancement.tasks.enhance",
+        "queue": "cpu",
+        "on_end": "enhancement.services.enhancements.enhance_job_ended",
+        "on_retry": "enhancement.services.enhancements.enhance_job_retried",
+    },
 }
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)
 JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", default=3)
@@ -239,7 +258,14 @@ INTERPRETATION_BLOCK_PIXELS = env.int("INTERPRETATION_BLOCK_PIXELS", default=1 <
 STORAGE_ROOT = Path(env.str("MINEGIS_STORAGE", default=str(BASE_DIR / "var" / "storage")))
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=64 * 2**30)
 UPLOAD_EXPIRY_HOURS = env.int("UPLOAD_EXPIRY_HOURS", default=7 * 24)
-UPLOAD_COMPLETED = "landdamage.services.scenes.scene_receive"  # called with the finished upload
+UPLOAD_KINDS = {  # what a finished file becomes: the right to send it, who takes it over; the first is the default
+    "scene": {"action": "scene.upload", "completed": "landdamage.services.scenes.scene_receive"},
+    "clip": {
+        "action": "clip.upload",
+        "expected": "enhancement.services.clips.clip_expected",
+        "completed": "enhancement.services.clips.clip_receive",
+    },
+}
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 2**20  # GeoJSON bodies; tus chunks are streamed and do not count
 # Where scenes are expected (longitude/latitude west, south, east, north): Xinjiang. Others get a warning.
 MONITORED_BOUNDS = tuple(env.list("MONITORED_BOUNDS", cast=float, default=[73.4, 34.3, 96.4, 49.2]))
@@ -249,7 +275,8 @@ MONITORED_BOUNDS = tuple(env.list("MONITORED_BOUNDS", cast=float, default=[73.4,
 # ---------------------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "access.User"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "minegis.access.backend.RoleBackend"]
-ADMIN_MAY_SEE = ["registry", "uploads", "jobs", "landdamage"]  # applications whose records administrators may look at
+# Applications whose records administrators may look at.
+ADMIN_MAY_SEE = ["registry", "uploads", "jobs", "landdamage", "enhancement"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
@@ -339,6 +366,8 @@ SPECTACULAR_SETTINGS = {
         "ModelDeedEnum": "landdamage.models.ModelDeed.Kind",
         "ComparisonStateEnum": "landdamage.models.ModelComparison.State",
         "TrainingStateEnum": "landdamage.models.Training.State",
+        "ClipStateEnum": "enhancement.models.Clip.State",
+        "ClipKindEnum": "enhancement.models.Clip.Kind",
     },
 }
 

@@ -26,6 +26,7 @@ pytest_plugins = [
     "tests.fixtures.plot",
     "tests.fixtures.model_world",
     "tests.fixtures.shared_scenes",
+    "tests.fixtures.footage",
 ]
 
 ROOT = Path(__file__).resolve().parents[1]

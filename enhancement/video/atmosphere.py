@@ -1,7 +1,7 @@
 """Steady air light for a video: smoothed over time, reset at scene cuts and gaps, deaf to flashes.
 
 Frames are measured one by one (``Meter``), which any number of workers can do for their own part; the recursion over
-the measurements (``timeline``) takes next to no time, so all workers get the air light that one alone would.
+the measurements (``Course``) takes next to no time, so all workers get the air light that one alone would.
 """
 
 from __future__ import annotations
@@ -86,34 +86,51 @@ class Meter:
         return Measure(time, differs, second, (b, g, r), found.luma, found.dark)
 
 
-def timeline(measures: Sequence[Measure], settings: Settings) -> list[Air]:
-    """The air of every frame: A += (1 - exp(-dt / tau)) (Â - A), at most 0.02 per frame and channel.
+class Course:
+    """The recursion over measures: A += (1 - exp(-dt / tau)) (Â - A), at most 0.02 per frame and channel.
 
     A frame that differs from both neighbours while these are alike is a flash and changes nothing. A frame that
     differs from the one before otherwise is a cut: the air light is the newly measured one at once, as after a gap.
     """
-    airs: list[Air] = []
-    light, goal, luma, dark, night = np.ones(3), np.ones(3), 1.0, 1.0, False
-    flash_before = False
-    for i, now in enumerate(measures):
-        following = measures[i + 1] if i + 1 < len(measures) else None
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._light, self._goal = np.ones(3), np.ones(3)
+        self._luma = self._dark = 1.0
+        self._night = self._flash_before = False
+        self._time: float | None = None
+
+    def step(self, now: Measure, following: Measure | None) -> Air:
+        """The air of a frame, given its measure and the next frame's (None at the end)."""
+        first = self._time is None
+        since = 0.0 if self._time is None else max(now.time - self._time, 0.0)
+        gap = self._time is not None and now.time - self._time > GAP
         flash = (
-            i > 0 and now.differs and following is not None and following.differs and not following.differs_from_second
+            not first
+            and now.differs
+            and following is not None
+            and following.differs
+            and not following.differs_from_second
         )
-        gap = i > 0 and now.time - measures[i - 1].time > GAP
-        fresh = i == 0 or gap or (now.differs and not flash and not flash_before)
+        fresh = first or gap or (now.differs and not flash and not self._flash_before)
         if now.light is not None and not flash:
-            goal = np.array(now.light)
+            self._goal = np.array(now.light)
         if fresh:
-            light = goal.copy()
+            self._light = self._goal.copy()
         elif not flash:
-            share = 1 - np.exp(-max(now.time - measures[i - 1].time, 0.0) / TAU)
-            light = light + np.clip(share * (goal - light), -STEP, STEP)
+            share = 1 - np.exp(-since / TAU)
+            self._light = self._light + np.clip(share * (self._goal - self._light), -STEP, STEP)
         if now.light is not None and not flash:
-            share = 1.0 if fresh else 1 - np.exp(-EVERY * max(now.time - measures[i - 1].time, 0.0) / TAU)
-            luma, dark = luma + share * (now.luma - luma), dark + share * (now.dark - dark)
-            margin = 0.0 if fresh else HYSTERESIS if night else -HYSTERESIS
-            night = not (luma > NIGHT_LUMA + margin and dark > NIGHT_DARK + margin)
-        airs.append(Air(light.astype(np.float32), fresh, settings.night_gate and night))
-        flash_before = flash
-    return airs
+            share = 1.0 if fresh else 1 - np.exp(-EVERY * since / TAU)
+            self._luma += share * (now.luma - self._luma)
+            self._dark += share * (now.dark - self._dark)
+            margin = 0.0 if fresh else HYSTERESIS if self._night else -HYSTERESIS
+            self._night = not (self._luma > NIGHT_LUMA + margin and self._dark > NIGHT_DARK + margin)
+        self._flash_before, self._time = flash, now.time
+        return Air(self._light.astype(np.float32), fresh, self._settings.night_gate and self._night)
+
+
+def timeline(measures: Sequence[Measure], settings: Settings) -> list[Air]:
+    """The air of every frame of a clip; see ``Course``."""
+    course = Course(settings)
+    return [course.step(now, following) for now, following in zip(measures, [*measures[1:], None], strict=True)]

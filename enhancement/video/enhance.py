@@ -19,7 +19,7 @@ from enhancement.dehaze.settings import Settings
 from enhancement.video import encode
 from enhancement.video.atmosphere import Air, Measure, Meter, timeline
 from enhancement.video.parallel import in_threads
-from enhancement.video.source import Clip, Segment, frames, probe
+from enhancement.video.source import SEGMENT_FRAMES, Clip, Segment, frames, probe
 from enhancement.video.steady import LEAD, SteadyDehazer
 from minegis.errors import Finding, VideoError
 
@@ -39,13 +39,13 @@ class Done:
     findings: list[Finding]
 
 
-def plan(path: Path, workdir: Path, settings: Settings, segment_frames: int | None = None) -> Clip:
+def plan(path: Path, workdir: Path, settings: Settings, segment_frames: int | None = None, name: str = "") -> Clip:
     """Probe a video and make ``workdir`` ready; what it holds of another file or other settings is thrown away.
 
     Raises:
         VideoError: see ``probe``.
     """
-    clip = probe(path, segment_frames) if segment_frames else probe(path)
+    clip = probe(path, segment_frames or SEGMENT_FRAMES, name)
     stat = path.stat()
     identity = [FORMAT, stat.st_size, stat.st_mtime_ns, asdict(settings), encode.ENCODER, len(clip.pts)]
     identity.append([segment.start for segment in clip.segments])
@@ -134,9 +134,11 @@ def render_part(
 def dehaze_video(
     source: Path, output: Path, workdir: Path, dehazer: Dehazer, *, workers: int = 1,
     progress: Progress = lambda stage, part: None, should_stop: Callable[[], bool] = lambda: False,
-    segment_frames: int | None = None,
+    segment_frames: int | None = None, name: str = "",
 ) -> Done:  # fmt: skip
     """Dehaze a video into an MP4. ``workdir`` holds finished parts: give the same one again to go on after a stop.
+
+    ``name`` is what people call the file, if its path does not say it.
 
     ``progress(stage, fraction)`` gets "measure", "render" or "join" and the share done, 0..1, from this thread.
 
@@ -145,7 +147,7 @@ def dehaze_video(
         JobCancelledError: ``should_stop`` said so; nothing half-written is left.
     """
     settings = dehazer.settings
-    clip = plan(source, workdir, settings, segment_frames)
+    clip = plan(source, workdir, settings, segment_frames, name)
     total = max(1, len(clip.pts))
 
     def run(stage: str, low: float, high: float, work: Callable[[Segment, Callable[[], None]], None]) -> None:

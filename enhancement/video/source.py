@@ -17,6 +17,19 @@ from minegis.errors import Finding, VideoError
 # Containers and codecs that are opened: none that names other files (playlists), none of the exotic decoders.
 FORMATS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "mpegts", "mpeg", "flv", "h264", "hevc", "mjpeg", "asf")
 CODECS = ("h264", "hevc", "mjpeg", "mpeg4", "mpeg2video", "vp8", "vp9", "av1", "ffv1", "rawvideo")
+# The usual suffixes of each format; a file of another one is read as what it is, and said to be.
+SUFFIXES_OF = {
+    "mov,mp4,m4a,3gp,3g2,mj2": (".mp4", ".mov", ".m4v", ".3gp"),
+    "matroska,webm": (".mkv", ".webm"),
+    "avi": (".avi",),
+    "mpegts": (".ts", ".mts", ".m2ts"),
+    "mpeg": (".mpg", ".mpeg", ".vob"),
+    "flv": (".flv",),
+    "h264": (".h264", ".264"),
+    "hevc": (".h265", ".265", ".hevc"),
+    "mjpeg": (".mjpeg", ".mjpg"),
+    "asf": (".asf", ".wmv"),
+}
 SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".mts", ".mpg", ".mpeg", ".flv", ".h264", ".h265")
 SEGMENT_FRAMES = 250  # least length of a segment: what a killed worker loses at most
 
@@ -35,10 +48,11 @@ class Clip:
     """What was found out about a video without decoding it.
 
     ``pts`` are the packets' timestamps in order of showing; ``timed`` is False if the file has none that can be used:
-    then frames are counted (one per ``rate``) and there is one segment.
+    then frames are counted (one per ``rate``) and there is one segment. ``container`` is a key of ``SUFFIXES_OF``.
     """
 
     path: Path
+    container: str
     width: int
     height: int
     codec: str
@@ -64,27 +78,33 @@ def looks_like_video(path: Path) -> bool:
     return len(head) == 377 and head[0] == head[188] == head[376] == 0x47
 
 
-def _open(path: Path) -> Any:
+def open_video(path: Path, name: str = "") -> Any:
+    """A container of an allowed format, opened for reading; ``name`` is what errors call the file.
+
+    Raises:
+        VideoError: E-VID-01 damaged or no video file, E-VID-02 unusual format.
+    """
     try:
         container = av.open(str(path), options={"protocol_whitelist": "file"})
     except (FFmpegError, OSError, ValueError) as error:
-        raise VideoError("E-VID-01", value=path.name) from error
+        raise VideoError("E-VID-01", value=name or path.name) from error
     if container.format.name not in FORMATS:
         container.close()
         raise VideoError("E-VID-02", value=container.format.name)
     return container
 
 
-def probe(path: Path, segment_frames: int = SEGMENT_FRAMES) -> Clip:
-    """Look through a video's packets.
+def probe(path: Path, segment_frames: int = SEGMENT_FRAMES, name: str = "") -> Clip:
+    """Look through a video's packets; ``name`` is what people call the file, if its path does not say it.
 
     Raises:
         VideoError: E-VID-01 damaged or no video file, E-VID-02 unusual format, E-VID-03 no picture in it (sound only),
             E-VID-04 no frame.
     """
-    with _open(path) as container:
+    name = name or path.name
+    with open_video(path, name) as container:
         if not container.streams.video:
-            raise VideoError("E-VID-03", value=path.name)
+            raise VideoError("E-VID-03", value=name)
         stream = container.streams.video[0]
         codec = stream.codec_context
         if codec is None or codec.name not in CODECS:
@@ -106,17 +126,17 @@ def probe(path: Path, segment_frames: int = SEGMENT_FRAMES) -> Clip:
         except FFmpegError:
             pass  # a cut-off file: what came before is used, and the decoder says what is missing
         if not packets or not codec.width or not codec.height or codec.pix_fmt is None:
-            raise VideoError("E-VID-04", value=path.name)
+            raise VideoError("E-VID-04", value=name)
         pts.sort()
         timed = timed and len(set(pts)) == len(pts)
         rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
         clip = Clip(
-            path, codec.width, codec.height, codec.name, rate, Fraction(stream.time_base), pts,
+            path, container.format.name, codec.width, codec.height, codec.name, rate, Fraction(stream.time_base), pts,
             [Segment(0, pts[0] if pts else 0, None)], timed,
         )  # fmt: skip
         if timed:
             clip.segments = _cut(pts, sorted(keys), segment_frames)
-        clip.findings = _remarks(clip, codec)
+        clip.findings = _remarks(clip, codec, name)
         return clip
 
 
@@ -132,8 +152,11 @@ def _cut(pts: list[int], keys: list[int], least: int) -> list[Segment]:
     return [Segment(i, start, stop) for i, (start, stop) in enumerate(zip(starts, [*starts[1:], None], strict=True))]
 
 
-def _remarks(clip: Clip, codec: Any) -> list[Finding]:
+def _remarks(clip: Clip, codec: Any, name: str) -> list[Finding]:
     found = []
+    if Path(name).suffix.lower() not in SUFFIXES_OF[clip.container]:
+        kind = SUFFIXES_OF[clip.container][0].lstrip(".").upper()
+        found.append(Finding("E-VID-13", values={"value": name, "kind": kind}))
     if clip.width % 2 or clip.height % 2:
         found.append(Finding("E-VID-05", values={"value": f"{clip.width} x {clip.height}"}))
     if codec.format is not None:
@@ -158,7 +181,7 @@ def frames(clip: Clip, segment: Segment, lead: int = 0, threads: int = 1) -> Ite
     begin = clip.pts[max(0, first - lead)] if clip.timed and clip.pts else 0
     target: int | None = begin if clip.timed and segment.number else None
     while True:
-        with _open(clip.path) as container:
+        with open_video(clip.path) as container:
             stream = container.streams.video[0]
             stream.codec_context.thread_count = threads
             stream.codec_context.thread_type = "AUTO" if threads > 1 else "NONE"

@@ -5,8 +5,8 @@ from landdamage.imagery.cog import write_cog
 from landdamage.imagery.footprint import valid_footprint
 from landdamage.imagery.open import open_raster
 from landdamage.imagery.radiometry import Stretch, scene_stretch
-from landdamage.imagery.storage import Storage
 from landdamage.imagery.thumbnail import write_thumbnail
+from minegis.storage import Storage
 
 __all__ = [
     "SceneReport",

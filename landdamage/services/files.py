@@ -5,23 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 
-from landdamage.imagery.storage import Storage
 from minegis.errors import MineGISError
+from minegis.files import file_path, files
+
+__all__ = ["file_path", "files", "received"]
 
 MAX_VECTOR_BYTES = 512 << 20  # a prefecture's patches are some 100 MB
-
-
-def files() -> Storage:
-    """Originals, COGs, thumbnails and result rasters, named by content."""
-    return Storage(settings.STORAGE_ROOT / "files")
-
-
-def file_path(sha256: str) -> Path:
-    """Where a stored file lies."""
-    return files().path(sha256)
 
 
 @contextmanager

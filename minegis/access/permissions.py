@@ -69,6 +69,15 @@ class Action(StrEnum):
     COMPARE_MODEL = "model.compare"
     ADD_MODEL = "model.add"  # a checkpoint made elsewhere
     PROMOTE_MODEL = "model.promote"  # and retire; for every region at once
+    UPLOAD_CLIP = "clip.upload"
+    READ_CLIP = "clip.read"  # what is known of it
+    WATCH_CLIP = "clip.watch"  # its pictures, and those of its results
+    DOWNLOAD_CLIP = "clip.download"
+    DELETE_CLIP = "clip.delete"
+    START_ENHANCEMENT = "enhancement.start"
+    PIN_FRAME = "frame.pin"
+    READ_CAMERA = "camera.read"
+    EDIT_CAMERA = "camera.edit"
     MANAGE_USERS = "users.manage"
 
 
@@ -124,6 +133,15 @@ TABLE: Final = MappingProxyType(
         Action.COMPARE_MODEL: {_I: _R, _V: _R, _M: _R},
         Action.ADD_MODEL: {_M: _R, _S: _R},
         Action.PROMOTE_MODEL: {_M: _R},
+        Action.UPLOAD_CLIP: {_U: _R, _I: _R, _V: _R},
+        Action.READ_CLIP: {_U: _O, _I: _R, _V: _R, _A: _R, _M: _R, _S: _R},
+        Action.WATCH_CLIP: {_U: _O, _I: _R, _V: _R, _A: _R, _M: _R},
+        Action.DOWNLOAD_CLIP: {_U: _O, _I: _R, _V: _R, _M: _R},
+        Action.DELETE_CLIP: {_U: _O, _M: _R, _S: _R},
+        Action.START_ENHANCEMENT: {_U: _O, _I: _R, _V: _R},
+        Action.PIN_FRAME: {_U: _O, _I: _R, _V: _R},
+        Action.READ_CAMERA: {_U: _R, _I: _R, _V: _R, _A: _R, _M: _R, _S: _R, _W: _R},
+        Action.EDIT_CAMERA: {_V: _R, _M: _R},
         Action.MANAGE_USERS: {_S: _R},
     }
 )

@@ -33,6 +33,9 @@ KINDS = {
     "train": gettext_lazy("Training"),
     "compare": gettext_lazy("Comparison of models"),
     "model_check": gettext_lazy("Check of a model"),
+    "clip": gettext_lazy("Check of a video"),
+    "enhance": gettext_lazy("Enhancement"),
+    "live": gettext_lazy("Live stream"),
 }
 STAGES = {
     "store": gettext_lazy("storing the original"),
@@ -63,6 +66,13 @@ STAGES = {
     "samples": gettext_lazy("opening the samples"),
     "train": gettext_lazy("learning"),
     "judge": gettext_lazy("judging the models"),
+    "proxy": gettext_lazy("making a copy that browsers play"),
+    "measure": gettext_lazy("measuring the haze"),
+    "render": gettext_lazy("enhancing"),
+    "join": gettext_lazy("joining"),
+    "connecting": gettext_lazy("connecting"),
+    "streaming": gettext_lazy("streaming"),
+    "readings": gettext_lazy("measuring the result"),
 }
 LEAST_SHARE_FOR_ESTIMATE = 0.05  # earlier a guess of the time left only jumps about
 

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from leaflet.admin import LeafletGeoAdmin
 
-from minegis.registry.models import Mine, Region
+from minegis.registry.models import Camera, Mine, Region
 from minegis.registry.services import influence_zone
 
 
@@ -36,3 +36,14 @@ class MineAdmin(LeafletGeoAdmin):
         if obj.influence_zone is None and obj.boundary is not None:
             obj.influence_zone = influence_zone(obj.boundary)
         super().save_model(request, obj, form, change)
+
+
+@admin.register(Camera)
+class CameraAdmin(LeafletGeoAdmin):
+    """Cameras, without the address of their stream, which may hold a password."""
+
+    list_display = ["code", "name_zh", "mine", "region", "is_active"]
+    list_filter = ["is_active", "region"]
+    search_fields = ["code", "name_zh", "name_en"]
+    autocomplete_fields = ["mine", "region"]
+    exclude = ["stream_address", "preset"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.gis.geos import Point
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers, viewsets
+from rest_framework import mixins, serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -14,9 +15,11 @@ from rest_framework.response import Response
 from rest_framework_gis.filters import InBBoxFilter
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
-from minegis.access.permissions import Action, allowed
+from minegis.access.permissions import Action, allowed, require, signed_in
+from minegis.errors import MineGISError
 from minegis.registry.filters import MineFilter, RegionFilter
-from minegis.registry.models import Mine, Region
+from minegis.registry.models import SRID, Camera, Mine, Region
+from minegis.registry.services import camera_save
 
 IN_BBOX = OpenApiParameter("in_bbox", OpenApiTypes.STR, description="west,south,east,north in degrees")
 
@@ -120,3 +123,99 @@ class MineViewSet(ReadOnlyGeoViewSet):
     def geojson(self, request: Request) -> Response:
         """Licence boundaries as a GeoJSON feature collection."""
         return self.features(request)
+
+
+class CameraSerializer(serializers.ModelSerializer[Camera]):
+    """A camera. The address of its stream may hold a password and is never shown: ``stream`` is its host."""
+
+    region = serializers.CharField(source="region.code", read_only=True)
+    mine = serializers.CharField(source="mine.code", default=None, allow_null=True, read_only=True)
+    longitude = serializers.FloatField(source="location.x", default=None, allow_null=True, read_only=True)
+    latitude = serializers.FloatField(source="location.y", default=None, allow_null=True, read_only=True)
+    stream = serializers.CharField(source="stream_host", read_only=True)
+
+    class Meta:
+        model = Camera
+        fields = [
+            "camera_id", "code", "name_zh", "name_en", "region", "mine", "longitude", "latitude", "stream", "preset",
+            "is_active",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class CameraWriteSerializer(serializers.Serializer[Any]):
+    """What a camera is made or changed with; region or mine decides where it belongs."""
+
+    code = serializers.CharField(max_length=40)
+    name_zh = serializers.CharField(max_length=80)
+    name_en = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    region = serializers.CharField(max_length=9, required=False)
+    mine = serializers.CharField(max_length=20, required=False, allow_null=True)
+    longitude = serializers.FloatField(min_value=-180, max_value=180, required=False)
+    latitude = serializers.FloatField(min_value=-90, max_value=90, required=False)
+    stream_address = serializers.CharField(max_length=500, required=False, allow_blank=True, write_only=True)
+    is_active = serializers.BooleanField(required=False)
+
+    def fields_for(self, user: Any) -> dict[str, Any]:
+        """Fields of ``Camera``, with rows instead of codes.
+
+        Raises:
+            MineGISError: E-API-04, no such region or mine for this user.
+        """
+        given = dict(self.validated_data)
+        if given.get("region"):
+            given["region"] = Region.objects.visible_to(user).filter(code=given["region"], valid_to=None).first()
+            if given["region"] is None:
+                raise MineGISError("E-API-04")
+        if given.get("mine"):
+            given["mine"] = Mine.objects.visible_to(user).filter(code=given["mine"]).first()
+            if given["mine"] is None:
+                raise MineGISError("E-API-04")
+        longitude, latitude = given.pop("longitude", None), given.pop("latitude", None)
+        if longitude is not None and latitude is not None:
+            given["location"] = Point(longitude, latitude, srid=SRID)
+        return given
+
+
+class CameraFeatureSerializer(GeoFeatureModelSerializer):
+    """A camera as a GeoJSON feature (EPSG:4490)."""
+
+    class Meta:
+        model = Camera
+        geo_field = "location"
+        id_field = "camera_id"
+        fields = ["camera_id", "code", "name_zh", "name_en", "is_active"]
+
+
+class CameraViewSet(mixins.CreateModelMixin, ReadOnlyGeoViewSet):
+    """Cameras of the register."""
+
+    queryset = Camera.objects.select_related("region", "mine")
+    serializer_class = CameraSerializer
+    feature_serializer = CameraFeatureSerializer
+    geo_field = "location"
+    filterset_fields = {"mine__code": ["exact"], "region__code": ["exact", "startswith"], "is_active": ["exact"]}
+
+    @extend_schema(parameters=[IN_BBOX], responses=CameraFeatureSerializer(many=True))
+    @action(detail=False, pagination_class=None)
+    def geojson(self, request: Request) -> Response:
+        """Places of the cameras as a GeoJSON feature collection."""
+        return self.features(request)
+
+    @extend_schema(request=CameraWriteSerializer, responses={201: CameraSerializer})
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Enter a camera into the register."""
+        return Response(self._saved(request, None), status=201)
+
+    @extend_schema(request=CameraWriteSerializer(partial=True), responses=CameraSerializer)
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change a camera; what is left out stays."""
+        return Response(self._saved(request, self.get_object()))
+
+    def _saved(self, request: Request, camera: Camera | None) -> Any:
+        user = signed_in(request.user)
+        require(user, Action.EDIT_CAMERA)
+        given = CameraWriteSerializer(data=request.data, partial=camera is not None)
+        given.is_valid(raise_exception=True)
+        saved = camera_save(user=user, camera=camera, **given.fields_for(user))
+        return CameraSerializer(saved, context=self.get_serializer_context()).data

@@ -7,4 +7,5 @@ from minegis.registry import api
 router = SimpleRouter()
 router.register("regions", api.RegionViewSet)
 router.register("mines", api.MineViewSet)
+router.register("cameras", api.CameraViewSet)
 urlpatterns = router.urls

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from django.contrib.gis.db import models
 from django.core.validators import RegexValidator
@@ -26,6 +27,12 @@ class MineQuerySet(RegionScopedQuerySet):
     """Mines of a region, for the roles that may read the register."""
 
     reader_roles: ClassVar[frozenset[str] | None] = readers(Action.READ_MINES)
+
+
+class CameraQuerySet(RegionScopedQuerySet):
+    """Cameras of a region, for the roles that may know of them."""
+
+    reader_roles: ClassVar[frozenset[str] | None] = readers(Action.READ_CAMERA)
 
 
 class BilingualName(models.Model):
@@ -137,3 +144,40 @@ class Mine(BilingualName):
                 name="licensed_mine_has_boundary",
             )
         ]
+
+
+class Camera(BilingualName):
+    """A camera that watches a mine.
+
+    ``stream_address`` may hold a password: it is read by the process that opens the stream and shown to nobody, not in
+    the API, pages or logs. What they show is ``stream_host``.
+    """
+
+    camera_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    code = models.CharField(_("code"), max_length=40, unique=True)
+    mine = models.ForeignKey(
+        Mine, models.PROTECT, null=True, blank=True, related_name="cameras", verbose_name=_("mine")
+    )
+    region = models.ForeignKey(Region, models.PROTECT, related_name="cameras", verbose_name=_("region"))
+    location = models.PointField(_("location"), srid=SRID, null=True, blank=True)
+    stream_address = models.CharField(_("stream address"), max_length=500, blank=True)
+    # How its pictures were enhanced last; what the words mean is the enhancement's business.
+    preset = models.JSONField(_("remembered parameters"), default=dict, blank=True)
+    is_active = models.BooleanField(_("in use"), default=True)
+
+    objects = CameraQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("camera")
+        verbose_name_plural = _("cameras")
+        ordering = ["code"]
+        constraints = [models.CheckConstraint(condition=~models.Q(code=""), name="camera_has_a_code")]
+
+    @property
+    def stream_host(self) -> str:
+        """Scheme and host of the stream, without user, password and path; empty without a stream."""
+        if not self.stream_address:
+            return ""
+        parts = urlsplit(self.stream_address)
+        port = f":{parts.port}" if parts.port else ""
+        return f"{parts.scheme}://{parts.hostname or ''}{port}"

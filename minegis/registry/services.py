@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import shapely
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db import transaction
 
 from minegis import units
+from minegis.access.models import User
+from minegis.access.permissions import Action, require
 from minegis.errors import MineGISError
-from minegis.registry.models import SRID, Mine
+from minegis.registry.models import SRID, Camera, Mine
 from minegis.registry.selectors import region_holding
 
+STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps")
 INFLUENCE_M = 500.0  # dumps, camps and tailings lie outside the licence, mostly within this distance
 
 
@@ -106,3 +110,58 @@ def _is_default(zone: GEOSGeometry | None, boundary: GEOSGeometry | None) -> boo
     if boundary is None:
         return False
     return bool(zone.equals_exact(influence_zone(boundary), 1e-9))
+
+
+@transaction.atomic
+def camera_save(*, user: User, camera: Camera | None = None, **fields: Any) -> Camera:
+    """Enter a camera into the register, or change one.
+
+    Args:
+        user: who does it; they need the right in the region where the camera is, and where it comes to be.
+        camera: the row to change, or None.
+        fields: fields of ``Camera``; ``mine`` gives the region unless ``region`` is given.
+
+    Raises:
+        ForbiddenError: the user may not edit cameras there.
+        MineGISError: E-REG-03 the stream address is none; E-REG-04 the code is taken; E-REG-05 the region is missing.
+        django.core.exceptions.ValidationError: a field breaks a rule of the register.
+    """
+    if camera is not None:
+        camera = Camera.objects.select_for_update(of=("self",)).get(pk=camera.pk)
+        require(user, Action.EDIT_CAMERA, camera.region)
+    row = camera or Camera()
+    if fields.get("mine") is not None and fields.get("region") is None:
+        fields["region"] = fields["mine"].region
+    for name, value in fields.items():
+        if name == "region" and value is None:
+            continue
+        setattr(row, name, value)
+    if row.region_id is None:
+        raise MineGISError("E-REG-05")
+    require(user, Action.EDIT_CAMERA, row.region)
+    check_stream_address(row.stream_address)
+    if Camera.objects.filter(code=row.code).exclude(pk=row.pk).exists():
+        raise MineGISError("E-REG-04", value=row.code)
+    row.full_clean()
+    row.save()
+    return row
+
+
+def check_stream_address(address: str) -> None:
+    """Refuse what is neither empty nor the address of a stream.
+
+    Raises:
+        MineGISError: E-REG-03; it does not repeat the address, which may hold a password.
+    """
+    try:
+        parts = urlsplit(address)
+        sound = not address or (parts.scheme in STREAM_SCHEMES and bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        sound = False
+    if not sound:
+        raise MineGISError("E-REG-03", value=", ".join(STREAM_SCHEMES))
+
+
+def camera_remember(*, camera: Camera, preset: dict[str, Any]) -> None:
+    """Keep how a camera's pictures were enhanced, as the start of the next time."""
+    Camera.objects.filter(pk=camera.pk).update(preset=preset)

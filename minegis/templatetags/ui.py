@@ -102,6 +102,18 @@ def file_size(size: int | None) -> str:
 
 
 @register.filter
+def clock(seconds: float | None) -> str:
+    """A moment of a clip as minutes, seconds and hundredths ("1:02.48"), with hours where it has any."""
+    if seconds is None:
+        return DASH
+    hundredths = round(max(0.0, seconds) * 100)
+    minutes, rest = divmod(hundredths, 6000)
+    hours, minutes = divmod(minutes, 60)
+    head = f"{hours}:{minutes:02d}" if hours else str(minutes)
+    return f"{head}:{rest // 100:02d}.{rest % 100:02d}"
+
+
+@register.filter
 def elapsed(start: datetime | None, end: datetime | None = None) -> str:
     """The time from ``start`` to ``end`` (now if it has not ended): "2 min 05 s"."""
     if start is None:

@@ -112,7 +112,8 @@ class UploadsView(TusView, ListAPIView[Upload]):
     def post(self, request: Request) -> Response:
         """Create an upload; ``Location`` is where its bytes go.
 
-        Metadata keys: filename, filetype, sha256 (hex, checked at the end), region, bands, crs, acquired_on.
+        Metadata keys: kind (``scene``, the default, or ``clip``), filename, filetype, sha256 (hex, checked at the end),
+        region; of scenes bands, crs, acquired_on; of clips camera and mine (their codes), recorded_at.
         """
         upload = services.upload_create(
             user=request.user,  # type: ignore[arg-type]  # permission classes let no anonymous user in

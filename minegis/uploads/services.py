@@ -1,8 +1,8 @@
 """Receiving files: create, append, finish, terminate, expire.
 
 An upload is written by one request at a time (a lock on its file) and owned by one person. When the last byte has
-arrived and the hash agrees, ``settings.UPLOAD_COMPLETED`` takes the file over in the same request; from then on the
-file in quarantine belongs to the receiver, who removes it when it has been stored.
+arrived and the hash agrees, the receiver that ``settings.UPLOAD_KINDS`` names for its kind takes the file over in the
+same request; from then on the file in quarantine belongs to the receiver, who removes it when it has been stored.
 """
 
 from __future__ import annotations
@@ -59,11 +59,12 @@ def upload_create(*, user: User, length: int, metadata: dict[str, str]) -> Uploa
     Args:
         user: who will send it.
         length: bytes to come.
-        metadata: ``filename`` names it, ``sha256`` (hex) is checked at the end, ``region`` (code) says where it
+        metadata: ``kind`` says what it will become (a key of ``settings.UPLOAD_KINDS``, by default the first one),
+            ``filename`` names it, ``sha256`` (hex) is checked at the end, ``region`` (code) says where it
             belongs; without it a person who may upload into one region only uploads into that. All pairs are kept.
 
     Raises:
-        UploadError: E-UPL-02 empty, E-UPL-05 too long, E-UPL-04 disk full, E-UPL-11 malformed ``sha256``.
+        UploadError: E-UPL-02 empty, E-UPL-05 too long, E-UPL-04 disk full, E-UPL-11 malformed ``sha256`` or ``kind``.
         ForbiddenError: the user may not upload, or not into that region.
         MineGISError: E-API-04, no such region for this user.
     """
@@ -71,9 +72,12 @@ def upload_create(*, user: User, length: int, metadata: dict[str, str]) -> Uploa
         raise UploadError("E-UPL-02")
     if length > settings.UPLOAD_MAX_BYTES:
         raise UploadError("E-UPL-05", limit=storage.human_bytes(settings.UPLOAD_MAX_BYTES))
-    require(user, Action.UPLOAD_SCENE)
-    region = _region(user, metadata.get("region", ""))
-    require(user, Action.UPLOAD_SCENE, region)
+    kind = upload_kind(metadata)
+    require(user, kind["action"])
+    region = _region(user, metadata.get("region", ""), Action(kind["action"]))
+    if kind.get("expected"):
+        region = import_string(kind["expected"])(user=user, metadata=metadata, region=region)
+    require(user, kind["action"], region)
     expected = metadata.get("sha256", "").lower()
     if expected and (len(expected) != 64 or set(expected) - set("0123456789abcdef")):
         raise UploadError("E-UPL-11", value="Upload-Metadata sha256")
@@ -191,13 +195,28 @@ def uploads_expire() -> int:
     return expired
 
 
-def _region(user: User, code: str) -> Region | None:
+def upload_kind(metadata: dict[str, str]) -> dict[str, str]:
+    """What ``settings.UPLOAD_KINDS`` declares for an upload's kind: ``action`` that sending it needs, ``completed``
+    (called with the finished upload), ``expected`` (called with ``user``, ``metadata`` and ``region`` before the first
+    byte; it may refuse, and returns the region where the file belongs).
+
+    Raises:
+        UploadError: E-UPL-11, no such kind.
+    """
+    name = metadata.get("kind") or next(iter(settings.UPLOAD_KINDS))
+    if name not in settings.UPLOAD_KINDS:
+        raise UploadError("E-UPL-11", value="Upload-Metadata kind")
+    found: dict[str, str] = settings.UPLOAD_KINDS[name]
+    return found
+
+
+def _region(user: User, code: str, action: Action) -> Region | None:
     if code:
         region = Region.objects.visible_to(user).filter(code=code, valid_to__isnull=True).first()
         if region is None:
             raise MineGISError("E-API-04")
         return region
-    codes = user.region_codes(frozenset(TABLE[Action.UPLOAD_SCENE]))
+    codes = user.region_codes(frozenset(TABLE[action]))
     if len(codes) == 1 and None not in codes:
         return Region.objects.filter(code=codes.pop(), valid_to__isnull=True).first()
     return None
@@ -276,7 +295,7 @@ def _finish(upload: Upload, file: BinaryIO) -> None:
         upload.state = Upload.State.COMPLETE
         upload.save(update_fields=["sha256", "state"])
         with transaction.atomic():
-            result = import_string(settings.UPLOAD_COMPLETED)(upload=upload)
+            result = import_string(upload_kind(upload.metadata)["completed"])(upload=upload)
             upload.state, upload.result_id = Upload.State.CONSUMED, str(result.pk)
             upload.save(update_fields=["state", "result_id"])
     except MineGISError as error:

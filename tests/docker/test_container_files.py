@@ -25,7 +25,7 @@ def options(command: list[str]) -> list[str]:
 
 
 def test_same_workers() -> None:
-    for name in ("worker-cpu", "worker-gpu", "beat"):
+    for name in ("worker-cpu", "worker-gpu", "worker-live", "beat"):
         assert options(SERVICES[name]["command"]) == options(shlex.split(PROCESSES[name]))
 
 
@@ -44,7 +44,7 @@ def test_same_memory_settings() -> None:
 
 def test_nothing_but_the_proxy_is_published_or_privileged() -> None:
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy"]
-    for name in ("web", "worker-cpu", "worker-gpu", "beat", "migrate"):
+    for name in ("web", "worker-cpu", "worker-gpu", "worker-live", "beat", "migrate"):
         assert SERVICES[name]["cap_drop"] == ["ALL"]
         assert SERVICES[name]["read_only"] is True
     assert re.search(r"^USER minegis$", (ROOT / "docker" / "Dockerfile").read_text(), re.MULTILINE)
@@ -54,6 +54,6 @@ def test_compiled_passes_can_be_kept_on_a_read_only_root() -> None:
     """Numba refuses to import a function it may cache nowhere, and the code's own folder is read-only here."""
     folder = re.search(r"NUMBA_CACHE_DIR=(\S+)", (ROOT / "docker" / "Dockerfile").read_text())
     assert folder is not None
-    for name in ("web", "worker-cpu", "worker-gpu"):
+    for name in ("web", "worker-cpu", "worker-gpu", "worker-live"):
         assert SERVICES[name]["read_only"]
         assert any(Path(folder[1]).is_relative_to(mount) for mount in SERVICES[name]["tmpfs"])

@@ -9,6 +9,7 @@ import pytest
 
 from minegis.uploads.models import Upload
 from minegis.uploads.services import upload_path
+from tests.fixtures.handlers import taken_by
 
 pytestmark = pytest.mark.django_db
 BODY = bytes(range(256)) * 100
@@ -16,7 +17,7 @@ BODY = bytes(range(256)) * 100
 
 @pytest.fixture
 def send(client_for, make_user, settings):
-    settings.UPLOAD_COMPLETED = "tests.fixtures.handlers.receive"
+    settings.UPLOAD_KINDS = taken_by("receive")
     client = client_for(make_user("uploader"))
     created = client.generic(
         "POST", "/api/v1/uploads/", headers={"Tus-Resumable": "1.0.0", "Upload-Length": str(len(BODY))}

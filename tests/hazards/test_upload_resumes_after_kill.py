@@ -12,6 +12,7 @@ from tusclient.client import TusClient
 
 from minegis.uploads.models import Upload
 from minegis.uploads.services import SYNC_EVERY, upload_path
+from tests.fixtures.handlers import taken_by
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LENGTH = SYNC_EVERY + 12 * 2**20
@@ -25,7 +26,7 @@ def test_the_upload_goes_on_where_the_server_vouches_for_the_bytes(
     scene.write_bytes(body)
     sha256 = hashlib.sha256(body).hexdigest()
     token = token_for(make_user("uploader"))
-    server = web_server(UPLOAD_COMPLETED="tests.fixtures.handlers.receive")
+    server = web_server(UPLOAD_KINDS=taken_by("receive"))
     client = TusClient(f"{server.url}/api/v1/uploads/", headers={"Authorization": token})
     uploader = client.uploader(str(scene), metadata={"filename": "scene.tif", "sha256": sha256})
     url = uploader.create_url()

@@ -190,7 +190,8 @@ def test_foreign_sound_becomes_aac(tmp_path: Path) -> None:
          "warning E-VID-06"),
         (lambda folder: write_clip(folder / "alpha.mkv", pictures(3), codec="ffv1", pix_fmt="yuva420p"),
          "warning E-VID-07"),
-        (lambda folder: write_clip(folder / "renamed.mp4", pictures(3)).rename(folder / "renamed.png"), ""),
+        (lambda folder: write_clip(folder / "renamed.mp4", pictures(3)).rename(folder / "renamed.png"),
+         "warning E-VID-13"),
     ],
     ids=["sound only", "text", "odd", "ten bits", "alpha", "renamed"],
 )  # fmt: skip

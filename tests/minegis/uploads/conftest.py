@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests.fixtures.handlers import taken_by
+
 TYPE = "application/offset+octet-stream"
 
 
@@ -41,7 +43,7 @@ class Tus:
 @pytest.fixture
 def tus(client_for: Callable[[Any], Client], make_user: Callable[..., Any], settings: Any) -> Tus:
     """An uploader's client; finished files are taken over as they are."""
-    settings.UPLOAD_COMPLETED = "tests.fixtures.handlers.receive"
+    settings.UPLOAD_KINDS = taken_by("receive")
     return Tus(client_for(make_user("uploader")))
 
 

@@ -11,6 +11,7 @@ from minegis.errors import UploadError
 from minegis.uploads import services, storage
 from minegis.uploads.models import Upload
 from minegis.uploads.protocol import Checksum
+from tests.fixtures.handlers import taken_by
 
 pytestmark = pytest.mark.django_db
 BODY = bytes(range(250)) * 40
@@ -79,11 +80,11 @@ def test_a_lost_file_is_said(tus, url, upload):
 
 @pytest.mark.parametrize("rescue", ["HEAD", "housekeeping"])
 def test_a_crash_after_the_last_byte_is_made_good(tus, url, upload, settings, rescue):
-    settings.UPLOAD_COMPLETED = "tests.fixtures.handlers.crash"
+    settings.UPLOAD_KINDS = taken_by("crash")
     tus.client.raise_request_exception = False
     assert tus.patch(url, 0, BODY).status_code == 500
     assert Upload.objects.get().state == "complete"
-    settings.UPLOAD_COMPLETED = "tests.fixtures.handlers.receive"
+    settings.UPLOAD_KINDS = taken_by("receive")
     if rescue == "HEAD":
         assert tus.head(url)["Upload-Result"] == str(upload.pk)
     else:
@@ -117,7 +118,7 @@ def test_an_upload_whose_file_is_gone_expires_and_the_others_go_on(tus, url, upl
 
 
 def test_a_receiver_with_a_bug_does_not_stop_the_housekeeping(tus, url, upload, settings):
-    settings.UPLOAD_COMPLETED = "tests.fixtures.handlers.crash"
+    settings.UPLOAD_KINDS = taken_by("crash")
     tus.client.raise_request_exception = False
     assert tus.patch(url, 0, BODY).status_code == 500
     idle = Upload.objects.get(pk=tus.create(len(BODY))["Location"].rstrip("/").rpartition("/")[2])

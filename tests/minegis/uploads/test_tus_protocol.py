@@ -15,6 +15,7 @@ from django.utils.http import parse_http_date
 
 from minegis.uploads import services, storage
 from minegis.uploads.models import Upload
+from tests.fixtures.handlers import taken_by
 
 pytestmark = pytest.mark.django_db
 BODY = bytes(range(256)) * 40
@@ -176,7 +177,7 @@ def test_a_proxy_that_knows_only_post(tus, url):
 
 
 def test_a_session_needs_its_csrf_token_and_a_token_does_not(make_user, token_for, settings):
-    settings.UPLOAD_COMPLETED = "tests.fixtures.handlers.receive"
+    settings.UPLOAD_KINDS = taken_by("receive")
     user = make_user("uploader")
     headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "5"}
     browser = Client(enforce_csrf_checks=True)

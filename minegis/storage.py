@@ -85,6 +85,10 @@ class Storage:
             os.close(folder)
         return target
 
+    def remove(self, sha256: str) -> None:
+        """Delete a file whose last record is gone; nothing happens if it is not there."""
+        self.path(sha256).unlink(missing_ok=True)
+
     def verify(self, sha256: str) -> bool:
         """Whether the stored bytes still have the hash they are named by."""
         with self.path(sha256).open("rb") as stream:

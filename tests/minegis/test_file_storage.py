@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from landdamage.imagery.storage import Storage
+from minegis.storage import Storage
 
 
 def test_file_is_named_by_its_content_and_read_only(tmp_path: Path) -> None:

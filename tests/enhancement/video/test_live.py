@@ -1,0 +1,106 @@
+"""A camera's stream becomes a playlist: fresh, without haze, and again after the camera was away."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from enhancement.dehaze.fast import Dehazer
+from enhancement.dehaze.settings import preset
+from enhancement.video import live
+from tests.fixtures.clips import pictures
+from tests.fixtures.rtsp import RATE, Camera, coded, decode_number
+
+
+@pytest.fixture
+def camera() -> Iterator[Camera]:
+    hazy = pictures(1, height=180, width=320)[0]
+    made = Camera(lambda number: coded(hazy, number % 65_536), password="secret")
+    yield made
+    made.close()
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError("not true in time")
+
+
+def newest_number(folder: Path) -> int:
+    """The number on the last picture of the last listed file."""
+    names = [line for line in (folder / live.PLAYLIST).read_text().splitlines() if line.endswith(".ts")]
+    with av.open(str(folder / names[-1])) as container:
+        return decode_number([frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)][-1])
+
+
+def test_a_stream_becomes_a_fresh_playlist_and_comes_back(camera: Camera, tmp_path: Path) -> None:
+    over = threading.Event()
+    told: list[live.Status] = []
+    ended: list[live.Status] = []
+    thread = threading.Thread(
+        target=lambda: ended.append(
+            live.relay(camera.address, tmp_path, Dehazer(preset("standard")), should_stop=over.is_set, tell=told.append)
+        )
+    )
+    thread.start()
+    try:
+        playlist = tmp_path / live.PLAYLIST
+        wait_until(lambda: playlist.is_file() and playlist.read_text().count(".ts") >= 2)
+        late = (camera.frame_now() - newest_number(tmp_path)) / RATE
+        assert 0 <= late < 4, "seconds behind the camera"
+        status = wait_until(lambda: told and told[-1].last_at and told[-1])
+        assert (status.connected, status.width, status.height) == (True, 320, 180)
+        assert 0 < status.behind < 4
+        assert json.loads((tmp_path / live.STATUS).read_text())["connections"] == 1
+
+        camera.refusing = True
+        camera.hang_up()
+        wait_until(lambda: not status.connected)
+        shown = newest_number(tmp_path)
+        camera.refusing = False
+        wait_until(lambda: status.connections == 2)
+        wait_until(lambda: newest_number(tmp_path) > shown + 2 * RATE // 2)
+        assert (camera.frame_now() - newest_number(tmp_path)) / RATE < 4
+    finally:
+        over.set()
+        thread.join(30)
+    assert not thread.is_alive()
+    assert ended
+    files = sorted(path.name for path in tmp_path.glob("*.ts"))
+    assert len(files) <= live.WINDOW + 6, "old files are deleted"
+    with av.open(str(tmp_path / files[-2])) as container:
+        frame = next(container.decode(video=0)).to_ndarray(format="bgr24")[40:]
+    assert frame.std() > 1.3 * pictures(1, height=180, width=320)[0][40:].std()
+
+
+def test_a_camera_that_is_away_ends_with_the_wish_to_stop(tmp_path: Path) -> None:
+    asked: list[float] = []
+
+    def should_stop() -> bool:
+        asked.append(time.monotonic())
+        return len(asked) > 3
+
+    status = live.relay("rtsp://127.0.0.1:9/none", tmp_path, Dehazer(), should_stop=should_stop)
+    assert (status.connected, status.frames) == (False, 0)
+    assert not list(tmp_path.glob("*.ts"))
+
+
+def test_no_file_is_read_through_an_address(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    from tests.fixtures.clips import write_clip
+
+    clip = write_clip(tmp_path / "in" / "a.mp4", pictures(3))
+    count = iter(range(20))
+    status = live.relay(f"file:{clip}", tmp_path, Dehazer(), should_stop=lambda: next(count) > 5)
+    assert status.frames == 0
