@@ -40,8 +40,7 @@ class FileClaims:
 
     def __init__(self, shared: Shared, *, leads: bool, should_stop: Callable[[], bool] = lambda: False) -> None:
         self._shared, self._leads, self._should_stop = shared, leads, should_stop
-        self._held: Any = None
-        self.workers = 1
+        self._held: Any = None  # the open file whose lock is the claim
 
     def take(self, last: int | None) -> int | None:
         """Lock a block that is not done; who leads waits for those others hold."""
@@ -138,10 +137,9 @@ def local_crew(
             if f"-{shared.key}-" not in old.name:
                 old.unlink(missing_ok=True)
         with ExitStack() as stack:
-            others = [stack.enter_context(_started(order, told)) for _ in range(min(workers, len(shared.blocks)) - 1)]
-            claims = FileClaims(shared, leads=True, should_stop=should_stop)
-            claims.workers = 1 + len(others)
-            yield claims
+            for _ in range(min(workers, len(shared.blocks)) - 1):
+                stack.enter_context(_started(order, told))
+            yield FileClaims(shared, leads=True, should_stop=should_stop)
 
     return crew
 

@@ -89,11 +89,6 @@ class SceneSource:
         self.gsd_m *= math.sqrt(self._step_x * self._step_y)
         self._ground = None if ground is None else ground.on_grid(self.crs, self.transform, self.height, self.width)
 
-    @property
-    def wanted_share(self) -> float:
-        """Share 0-1 of the grid that is wanted, observed or not."""
-        return 1.0 if self._ground is None else min(1.0, self._ground.area / (self.height * self.width))
-
     def wanted(self, valid: NDArray[np.bool_], top: int, left: int) -> NDArray[np.bool_]:
         """What results are for: the valid pixels whose centre lies on the wanted ground.
 
