@@ -23,6 +23,7 @@ HARMLESS_BYTES = 256 << 20  # whatever its ratio, this much is read in blocks wi
 # What a damaged file makes rasterio raise; text that is not UTF-8 fails to decode wherever it is asked for.
 READ_ERRORS = (RasterioError, CPLE_BaseError, UnicodeDecodeError)
 CACHE_BYTES = 256 << 20  # GDAL's own default is 5 % of the machine, for each process
+LEAST_CACHE_BYTES = 32 << 20
 MAX_BLOCK_BYTES = 1 << 30  # GDAL holds a compressed block in memory as a whole
 
 
@@ -71,6 +72,17 @@ def open_raster(path: Path | str, *, name: str | None = None, max_pixels: int = 
                 if _namespace_in_use(dataset, namespace):
                     raise SceneError("E-FMT-08", value=namespace)
             yield dataset
+
+
+def cache_for(dataset: DatasetReader, rows: float, columns: float) -> int:
+    """Bytes of GDAL's cache that hold the blocks which so many pixels touch, 32 to 256 MB.
+
+    Who reads a raster from top to bottom needs no more; else all of it would be in memory for nothing.
+    """
+    block_rows, block_columns = dataset.block_shapes[0]
+    pixels = (rows + 2 * block_rows) * min(dataset.width + block_columns, columns + 2 * block_columns)
+    pixel_bytes = dataset.count * _item_bytes(dataset.dtypes[0])
+    return min(max(int(pixels) * pixel_bytes, LEAST_CACHE_BYTES), CACHE_BYTES)
 
 
 def read_tags(dataset: DatasetReader, band: int = 0) -> dict[str, str]:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 
-from landdamage.imagery.open import open_raster, read_tags
+from landdamage.imagery.open import cache_for, open_raster, read_tags
 from landdamage.imagery.pixels import decimated_shape, read_pixels
 
 LOW_PERCENT, HIGH_PERCENT = 2.0, 98.0
@@ -113,10 +114,11 @@ def _tagged_stretch(dataset: DatasetReader, indexes: Sequence[int]) -> Stretch |
 
 def measured_stretch(dataset: DatasetReader, indexes: Sequence[int], *, mask: bool = True) -> Stretch:
     """The stretch measured on the pixels, whatever the tags say."""
-    for side in _SAMPLE_SIDES:
-        pixels, valid = read_pixels(dataset, indexes, out_shape=decimated_shape(dataset, side), mask=mask)
-        if valid.sum() >= ENOUGH_PIXELS or side >= max(dataset.width, dataset.height):
-            break
+    with rasterio.Env(GDAL_CACHEMAX=cache_for(dataset, 1, dataset.width)):
+        for side in _SAMPLE_SIDES:
+            pixels, valid = read_pixels(dataset, indexes, out_shape=decimated_shape(dataset, side), mask=mask)
+            if valid.sum() >= ENOUGH_PIXELS or side >= max(dataset.width, dataset.height):
+                break
     return Stretch.from_pixels(pixels, valid)
 
 

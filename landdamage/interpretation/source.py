@@ -20,7 +20,7 @@ from rasterio.windows import Window
 
 from landdamage.imagery.bands import alpha_is_mask
 from landdamage.imagery.georeference import ground_size, is_placed
-from landdamage.imagery.open import CACHE_BYTES, open_raster
+from landdamage.imagery.open import cache_for, open_raster
 from landdamage.imagery.pixels import read_pixels
 from landdamage.imagery.radiometry import dataset_stretch
 from landdamage.interpretation.ground import Ground, inside
@@ -30,7 +30,6 @@ from minegis.windows import PANEL_WIDTH
 
 # A scene this much finer than the model's range is read at the model's own resolution; below that the network copes.
 FINER_THAN_RANGE = 1.5
-LEAST_CACHE_BYTES = 32 << 20  # enough for a row of blocks of every raster written
 
 
 class SceneSource:
@@ -121,12 +120,8 @@ class SceneSource:
         return pixels, valid
 
     def cache_bytes(self, window: int) -> int:
-        """Bytes of the file's blocks that the windows of one strip of a panel touch, within reason."""
-        block_rows, block_columns = self._dataset.block_shapes[0]
-        rows = window * self._step_y + 2 * block_rows
-        columns = min(self._dataset.width, (PANEL_WIDTH + 2 * window) * self._step_x + 2 * block_columns)
-        needed = int(rows * columns) * self._dataset.count * np.dtype(self._dataset.dtypes[0]).itemsize
-        return min(max(needed, LEAST_CACHE_BYTES), CACHE_BYTES)
+        """Bytes of GDAL's cache that hold what the windows of one strip of a panel touch, within reason."""
+        return cache_for(self._dataset, window * self._step_y, (PANEL_WIDTH + 2 * window) * self._step_x)
 
     def network_input(self, pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Normalised input of the network, (channels, rows, columns); missing bands and invalid pixels are 0."""
@@ -142,6 +137,5 @@ def open_scene(
     """Open a scene for a model; see ``SceneSource`` and ``landdamage.imagery.open.open_raster`` for the errors."""
     with open_raster(path) as dataset:
         source = SceneSource(dataset, card, bands, ground)
-        # What a strip needs of the file stays in GDAL's cache and no more: all of it would be in memory for nothing.
         with rasterio.Env(GDAL_CACHEMAX=source.cache_bytes(card.window)):
             yield source
