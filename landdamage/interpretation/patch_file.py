@@ -32,18 +32,24 @@ def write_patches(path: Path, batches: Iterable[gpd.GeoDataFrame], metadata: dic
     # A name of its own: an attempt that was given up must not add to the file of the next one.
     partial = path.with_suffix(f".{uuid4().hex}.partial.gpkg")
     areas = np.zeros(max(FOREGROUND_IDS) + 1, np.int64)
+
+    def write(batch: gpd.GeoDataFrame) -> None:
+        pyogrio.write_dataframe(
+            batch,
+            partial,
+            layer=LAYER,
+            driver="GPKG",
+            geometry_type="Polygon",
+            append=partial.exists(),
+            dataset_metadata=None if partial.exists() else metadata,
+        )
+
     for batch in batches:
-        if len(batch) or not partial.exists():
-            pyogrio.write_dataframe(
-                batch,
-                partial,
-                layer=LAYER,
-                driver="GPKG",
-                geometry_type="Polygon",
-                append=partial.exists(),
-                dataset_metadata=None if partial.exists() else metadata,
-            )
+        if len(batch):  # from an empty one the types of the columns cannot be told
+            write(batch)
         np.add.at(areas, batch["class_id"].to_numpy(), batch["area_cm2"].to_numpy())
+    if not partial.exists():
+        write(batch)
     partial.replace(path)
     return {class_id: int(areas[class_id]) for class_id in FOREGROUND_IDS}
 
