@@ -20,9 +20,9 @@ LEAST = 0.1 / 255  # of a tremble: below it is the rounding of the codec
 Readings = dict[str, float]
 
 
-def read_pictures(before: Frame, after: Frame) -> Readings:
+def read_pictures(before: Frame, after: Frame, longest: int = LONGEST) -> Readings:
     """The readings of two pictures of bytes: ``residual``, ``contrast_gain``, ``colour_shift``, ``saturated``."""
-    return asdict(read_haze(shrunk(before) / 255.0, shrunk(after) / 255.0))
+    return asdict(read_haze(shrunk(before, longest) / 255.0, shrunk(after, longest) / 255.0))
 
 
 def shrunk(picture: Frame, longest: int = LONGEST) -> Frame:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from minegis.access.models import User
 
 PREVIEW = 960  # pixels of a preview's longer side
+READ = 240  # of the picture that its readings are taken from
 QUALITY = 85  # of its JPEG
 
 
@@ -85,12 +86,12 @@ def preview(clip: Clip, settings: Settings, seconds: float = 0.0) -> Preview:
     from enhancement.readings import read_pictures
 
     began = time.perf_counter()
-    picture, at, longest = _still(clip.kind, str(path_of(clip.sha256)), seconds)
+    picture, at, longest, shown = _still(clip.kind, str(path_of(clip.sha256)), seconds)
     done = Dehazer(_shrunk(settings, longest / max(picture.shape[:2]), picture.shape))(picture)
     return Preview(
-        before=_data_url(picture),
+        before=shown,
         after=_data_url(done.image),
-        readings=read_pictures(picture, done.image),
+        readings=read_pictures(picture, done.image, READ),
         findings=done.findings,
         seconds=at,
         took_ms=1000 * (time.perf_counter() - began),
@@ -98,8 +99,9 @@ def preview(clip: Clip, settings: Settings, seconds: float = 0.0) -> Preview:
 
 
 @lru_cache(maxsize=12)
-def _still(kind: str, path: str, seconds: float) -> tuple[Any, float, int]:
-    """A frame, its time, and the longer side of the full picture; the last few are kept for the next slider's move."""
+def _still(kind: str, path: str, seconds: float) -> tuple[Any, float, int, str]:
+    """A frame, its time, the longer side of the full picture, the frame as data URL; the last few are kept for the next
+    slider's move."""
     from enhancement import images
     from enhancement.inspection import eight_bits
     from enhancement.video.shots import shot_at
@@ -111,11 +113,9 @@ def _still(kind: str, path: str, seconds: float) -> tuple[Any, float, int]:
             image = Image.fromarray(full)
             image.thumbnail((PREVIEW, PREVIEW))
             full = np.asarray(image)
-        return np.ascontiguousarray(full), 0.0, longest
-    shot = shot_at(Path(path), seconds)
-    longest = max(shot.picture.shape[:2])
-    small = shot if longest <= PREVIEW else shot_at(Path(path), seconds, PREVIEW)
-    return small.picture, shot.time, longest
+        return np.ascontiguousarray(full), 0.0, longest, _data_url(full)
+    shot = shot_at(Path(path), seconds, PREVIEW)
+    return shot.picture, shot.time, shot.longest, _data_url(shot.picture)
 
 
 def _shrunk(settings: Settings, factor: float, shape: tuple[int, ...]) -> Settings:

@@ -22,10 +22,12 @@ _EARLY = 1e-4  # seconds: players round the times they tell
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A picture (H, W, 3), B, G, R, bytes, turned upright, and the time from which players show it, in seconds."""
+    """A picture (H, W, 3), B, G, R, bytes, turned upright, the time from which players show it, in seconds, and the
+    longer side of the frame it was made from, in pixels."""
 
     picture: Frame
     time: float
+    longest: int
 
 
 def shot_at(path: Path, time: float, longest: int | None = None) -> Shot:
@@ -58,7 +60,7 @@ def shot_at(path: Path, time: float, longest: int | None = None) -> Shot:
         if found is None:
             raise VideoError("E-VID-04", value=path.name)
         at = float((found.pts or 0) * base - zero)
-        return Shot(upright(found, longest), max(0.0, at))
+        return Shot(upright(found, longest), max(0.0, at), max(found.width, found.height))
 
 
 def _fraction(seconds: float) -> Fraction:

@@ -1,6 +1,7 @@
 // The overview map: mines sized by damage over the year's scenes. Map, figures and table show the same selection.
 import L from "leaflet";
 import "./map.css";
+import { showCameras } from "./cameras";
 import { createMap, latLngBounds, runTiles, sceneTiles, type Bounds } from "./map";
 import { number, t } from "./messages";
 
@@ -98,6 +99,7 @@ if (element) {
   void fetch("/api/v1/mines/geojson/").then(async (answer) => {
     if (answer.ok) boundaries.addData(await answer.json());
   });
+  void showCameras(map);
 
   // A row is selected by its button; the year strip and the region filter swap everything but the map.
   document.body.addEventListener("click", (event) => {

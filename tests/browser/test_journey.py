@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.gis.geos import Point
 from playwright.sync_api import Page, expect
 
 from minegis import units
@@ -31,8 +32,13 @@ def test_upload_watch_look_and_switch_language(
 ) -> None:
     from landdamage import selectors
     from landdamage.models import Patch, Scene
+    from minegis.registry.models import SRID, Camera
 
     user = make_user("interpreter", regions.changji)
+    camera = Camera.objects.create(
+        code="CAM-1", name_zh="东帮", name_en="East wall", region=regions.fukang,
+        location=Point(87.0, 43.0, srid=SRID), stream_address="rtsp://10.0.0.8/live",
+    )  # fmt: skip
     celery_worker("cpu", "gpu")
     page = open_page(web_server().url)
 
@@ -94,6 +100,12 @@ def test_upload_watch_look_and_switch_language(
     damage = units.to_hm2(sum(selectors.run_kinds(run).get(kind, 0) for kind in selectors.DAMAGE_ORDER))
     expect(page.locator("#damage")).to_contain_text(f"{damage:,}")
     expect(page.locator("#classes tbody tr")).to_have_count(7)
+
+    # A camera of the region stands on the map and leads to its page.
+    mark = page.locator(".camera-mark")
+    expect(mark).to_have_attribute("alt", "CAM-1 · East wall")
+    mark.dispatch_event("click")
+    page.wait_for_url(f"**/video/cameras/{camera.pk}/")
 
     follow(page.locator(".rail >> text=Jobs"))
     expect(page.locator("#jobs-table .state-good")).to_have_count(2)

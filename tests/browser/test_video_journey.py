@@ -172,6 +172,13 @@ def test_upload_preview_enhance_compare_and_pin(
     follow(page.locator(".tabs >> text=队列"))
     expect(page.locator("#queue-table .state-good")).to_have_count(1)
     shoot(page, "queue-1440-zh")
+    if SHOTS:
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.goto(f"/video/clips/{made.clip_id}/")
+        page.wait_for_function(SETTLED)
+        shoot(page, "clip-390-zh")
+        page.set_viewport_size({"width": 1440, "height": 900})
+        page.goto("/video/queue/")
     follow(page.locator("text=EN"))
     follow(page.locator(".tabs >> text=Cameras"))
     expect(page.locator("table tbody tr")).to_contain_text("East wall 1")
