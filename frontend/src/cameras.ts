@@ -23,11 +23,10 @@ export async function showCameras(map: L.Map): Promise<void> {
     if (!geometry || !properties.is_active) continue;
     const [lon, lat] = geometry.coordinates;
     const name = (language === "en" && properties.name_en) || properties.name_zh;
-    const tip = document.createElement("span");
-    tip.textContent = `${properties.code} · ${name}`;
-    L.marker([lat, lon], { icon, pane: "cameras", alt: tip.textContent })
-      .bindTooltip(tip, { direction: "top", offset: [0, -10] })
-      .on("click keypress", () => location.assign(`/video/cameras/${id}/`))
+    const open = () => location.assign(`/video/cameras/${id}/`);
+    L.marker([lat, lon], { icon, pane: "cameras", title: `${properties.code} · ${name}` })
+      .on("click", open)
+      .on("keypress", (event) => event.originalEvent.key === "Enter" && open())
       .addTo(map);
   }
 }

@@ -103,7 +103,7 @@ def test_upload_watch_look_and_switch_language(
 
     # A camera of the region stands on the map and leads to its page.
     mark = page.locator(".camera-mark")
-    expect(mark).to_have_attribute("alt", "CAM-1 · East wall")
+    expect(mark).to_have_attribute("title", "CAM-1 · East wall")
     mark.dispatch_event("click")
     page.wait_for_url(f"**/video/cameras/{camera.pk}/")
 
