@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import shapely
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from landdamage.interpretation.blocks import Shared
@@ -18,9 +17,8 @@ from landdamage.models import InterpretationRun, Scene, TrainedModel
 from landdamage.selectors.trained_models import promoted_cards
 from landdamage.services.claims import RowClaims, blocks_forget, blocks_prepare, claiming
 from landdamage.services.files import file_path, files
+from landdamage.services.patch_loading import patches_publish, patches_stage
 from landdamage.services.trained_models import model_card
-from landdamage.services.waters import UNDECIDED, water_origins_propose
-from landdamage.taxonomy import damage_kind
 from minegis import __version__
 from minegis.access.models import User
 from minegis.access.permissions import Action, require
@@ -28,16 +26,9 @@ from minegis.errors import Finding, ModelError, SceneError
 from minegis.jobs.models import Job
 from minegis.jobs.runner import JobContext
 from minegis.jobs.services import job_submit
-from minegis.registry.models import SRID
 
 if TYPE_CHECKING:
-    from geopandas import GeoDataFrame
-
     from landdamage.interpretation.engine import Kind
-
-COLUMNS = (
-    "run_id, class_code, damage_kind, water_origin, geom, area_cm2, confidence, confidence_p5, margin, source, version"
-)
 
 
 @transaction.atomic
@@ -164,9 +155,10 @@ def run_interpret(context: JobContext) -> None:
         "class_sha256": store.put(result.class_raster).sha256,
         "confidence_sha256": store.put(result.confidence_raster).sha256,
     }
+    patches_stage(batches=result.patch_batches())
     with context.publish():
         Scene.objects.select_for_update().get(pk=scene.pk)  # two runs of one scene publish one after the other
-        patches_replace(run=run, batches=result.patch_batches())
+        patches_publish(run=run)
         InterpretationRun.objects.filter(scene=scene, is_current=True).update(is_current=False)
         InterpretationRun.objects.filter(pk=run.pk).update(
             state=InterpretationRun.State.SUCCEEDED,
@@ -185,64 +177,6 @@ def run_interpret(context: JobContext) -> None:
         context.result |= {"patches": result.patch_count, "windows": result.windows}
         if mine:
             context.result["blocks"] = blocks_forget(run=run)
-
-
-def patches_replace(*, run: InterpretationRun, batches: Iterable[GeoDataFrame]) -> None:
-    """Write the patches of a run with COPY and assign each to a mine and a region; inside the caller's transaction.
-
-    Args:
-        run: what it had before is deleted.
-        batches: its patches in EPSG:4490 with the columns of ``Interpretation.patch_batches``, in any portions: only
-            one is in memory.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM landdamage_patch WHERE run_id = %s", [run.pk])
-        with cursor.copy(f"COPY landdamage_patch ({COLUMNS}) FROM STDIN") as copy:
-            for batch in batches:
-                for row in _rows(run, batch):
-                    copy.write_row(row)
-    water_origins_propose(run=run)
-    with connection.cursor() as cursor:
-        cursor.execute(_ASSIGN_SQL, {"run": run.pk})
-
-
-def _rows(run: InterpretationRun, batch: GeoDataFrame) -> Iterator[tuple[Any, ...]]:
-    multi = [shapely.MultiPolygon([g]) if g.geom_type == "Polygon" else g for g in batch.geometry]
-    wkb = shapely.to_wkb(shapely.set_srid(multi, SRID), hex=True, include_srid=True) if multi else []
-    for row, geom in zip(batch.itertuples(), wkb, strict=True):
-        origin = UNDECIDED if row.class_code == "water" else None
-        yield (
-            run.pk,
-            row.class_code,
-            damage_kind(row.class_code, origin),
-            origin or "",
-            geom,
-            int(row.area_cm2),
-            min(1.0, float(row.confidence)),
-            min(1.0, float(row.confidence_p5)),
-            float(row.margin),
-            "model",
-            1,
-        )
-
-
-# The licence boundary that covers most of the patch, else the nearest one among the influence zones it touches.
-_ASSIGN_SQL = """
-UPDATE landdamage_patch p SET
-  mine_id = (
-    SELECT m.mine_id FROM registry_mine m
-    WHERE ST_Intersects(ST_MakeValid(m.influence_zone), p.geom)
-    ORDER BY coalesce(ST_Area(ST_Intersection(ST_MakeValid(m.boundary), p.geom)), 0) DESC,
-             ST_Distance(coalesce(m.boundary, m.influence_zone), p.geom), m.code
-    LIMIT 1),
-  region_id = coalesce(
-    (SELECT g.id FROM registry_region g
-     WHERE ST_Intersects(g.geom, ST_PointOnSurface(p.geom)) AND g.valid_to IS NULL
-     ORDER BY array_position(ARRAY['township', 'county', 'prefecture', 'province'], g.level::text) LIMIT 1),
-    (SELECT s.region_id FROM landdamage_interpretationrun r JOIN landdamage_scene s ON s.scene_id = r.scene_id
-     WHERE r.run_id = p.run_id))
-WHERE p.run_id = %(run)s
-"""
 
 
 def run_job_retried(job: Job) -> None:

@@ -167,16 +167,20 @@ def test_a_long_chinese_name_is_exported(api: Callable[..., APIClient], interpre
 
 
 def test_an_invalid_boundary_does_not_stop_interpretations(interpreted: Any) -> None:
-    from django.db import connection
+    from geopandas import GeoDataFrame, GeoSeries
 
-    from landdamage.services.runs import _ASSIGN_SQL
+    from landdamage.services.patch_loading import patches_replace
     from minegis.registry.models import Mine
 
     west, south, east, north = interpreted.scene.footprint.extent
     bow = f"MULTIPOLYGON((({west} {south},{east} {north},{east} {south},{west} {north},{west} {south})))"
     Mine.objects.filter(code="M1").update(boundary=bow, influence_zone=bow)
-    with connection.cursor() as cursor:
-        cursor.execute(_ASSIGN_SQL, {"run": interpreted.pk})
+    columns = ("class_code", "area_cm2", "confidence", "confidence_p5", "margin")
+    found = list(interpreted.patches.all())
+    frame = GeoDataFrame(
+        list(interpreted.patches.values(*columns)), geometry=GeoSeries.from_wkt([p.geom.wkt for p in found]), crs=4490
+    )
+    patches_replace(run=interpreted, batches=[frame])
     assert interpreted.patches.filter(mine__code="M1").exists()
 
 

@@ -12,7 +12,7 @@ import shapely
 
 from landdamage.interpretation.patch_file import patch_count, read_patches, write_patches
 from landdamage.services import waters
-from landdamage.services.runs import patches_replace
+from landdamage.services.patch_loading import patches_replace
 
 SIDE = 1e-3  # degrees
 FIELDS = ("class_code", "damage_kind", "water_origin", "area_cm2", "mine", "region", "geom")
