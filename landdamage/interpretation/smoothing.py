@@ -212,7 +212,7 @@ def _smooth_arcs(
             for near in (np.int64(before[a]), np.int64(a), np.int64(b), np.int64(d)):
                 if near > 0 and stamp[near] >= 0:
                     stamp[near] += 1
-                    cost = _collapse(px, py, before, after, lock, n, near, new_x, new_y)
+                    cost = _collapse(px, py, before, after, lock, n, int(near), new_x, new_y)
                     if cost >= 0:
                         heap = _push(keys, items, heap, cost, stamp[near] << 32 | near)
         i, k = 0, 0
