@@ -49,6 +49,6 @@ def h264(pictures: Sequence[Picture], crf: int, gop: int, rate: int = 25) -> lis
             out.mux(track.encode(frame))
         out.mux(track.encode(None))
     stream.seek(0)
-    with av.open(stream) as source:
+    with av.open(stream, "r") as source:
         decoded = [frame.to_ndarray(format="bgr24") for frame in source.decode(video=0)]
     return [np.ascontiguousarray(picture[:height, :width]) for picture in decoded]

@@ -29,7 +29,7 @@ def between(frames: Sequence[Picture], times: int = TIMES) -> list[Picture]:
     height, width = frames[0].shape[:2]
     base = Fraction(1, 25 * times)
     graph = av.filter.Graph()
-    source = graph.add_buffer(width=width, height=height, format="bgr24", time_base=base)
+    source = graph.add_buffer(width=width, height=height, format=av.VideoFormat("bgr24", width, height), time_base=base)
     chain = [source]
     for name, arguments in (
         ("format", "yuv444p"),
