@@ -1506,6 +1506,14 @@ def _table() -> dict[str, Entry]:
             "请另选输出位置",
             "Choose another place",
         ),
+        "E-ENH-15": e(
+            503,
+            "夜间增强的权重文件未安装：{value}",
+            "The weights of the night enhancement are not installed: {value}",
+            "请将权重文件及其同名 .json 说明放回安装目录的 enhancement/weights/；命令行也可用 --weights 指定其他文件",
+            "Put the weights and the .json card of the same name back into enhancement/weights/ of the installation; "
+            "a command takes others by --weights",
+        ),
         "E-VID-01": e(
             422,
             "视频文件已损坏或不是视频：{value}",

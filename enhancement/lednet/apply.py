@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +30,7 @@ LEAST = 2 * MULTIPLE  # a side below it is continued by its last pixel, a reflec
 Batch = Callable[[Tensor], Tensor]
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
+SHIPPED = WEIGHTS / "lednet-t.safetensors"
 
 
 class Enhancer:
@@ -64,8 +67,11 @@ class Enhancer:
             engine: what computes. OpenVINO compiles every new size of picture anew.
 
         Raises:
+            EnhancementError: E-ENH-15, the file is not there.
             ModelError: E-MOD-03 damaged, E-MOD-07 of another network, E-MOD-08 not numbers.
         """
+        if not path.is_file():
+            raise EnhancementError("E-ENH-15", value=path.name)
         state, card = checkpoint.load(path)
         network = build(card)
         checkpoint.fit(network, state, path.name)
@@ -156,6 +162,43 @@ class Enhancer:
         if not np.isfinite(result).all():
             raise ModelError("E-MOD-08", value=str(self.card.get("name", "?")), tensor="output")
         return result
+
+
+def fastest_engine() -> Literal["cuda", "openvino", "torch"]:
+    """What computes frames fastest here, as measured in ``docs/results/lednet.md``: a GPU, else OpenVINO, else torch."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "openvino" if importlib.util.find_spec("openvino") else "torch"
+
+
+_shipped: dict[Path, Enhancer] = {}
+_loading = threading.Lock()
+
+
+def shipped(path: Path = SHIPPED) -> Enhancer:
+    """The network that comes with MineGIS on this machine's fastest engine; a process loads it once.
+
+    Raises:
+        EnhancementError, ModelError: see ``Enhancer.load``.
+    """
+    with _loading:
+        if path not in _shipped:
+            engine = fastest_engine()
+            if engine == "cuda":
+                _shipped[path] = Enhancer.load(path, device="cuda", bf16=True)
+            else:
+                _shipped[path] = Enhancer.load(path, engine=engine)
+        return _shipped[path]
+
+
+def computed_pixels(height: int, width: int) -> int:
+    """Pixels the network reads for a picture of this size: padding, the tiles' overlap, the copy that guides them."""
+    if max(height, width) <= LARGEST_WHOLE:
+        rows, columns = (max(LEAST, -(-length // MULTIPLE) * MULTIPLE) for length in (height, width))
+        return rows * columns
+    side = tile_side(height, width)
+    tiles = len(window_starts(height, side, OVERLAP)) * len(window_starts(width, side, OVERLAP))
+    return tiles * side * side + round(height * width * (GUIDE / max(height, width)) ** 2)
 
 
 def tile_side(height: int, width: int, tiles: tuple[int, int] = TILES, overlap: int = OVERLAP) -> int:

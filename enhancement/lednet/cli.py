@@ -9,18 +9,18 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 
 from tqdm import tqdm
 
 from enhancement import images
 from enhancement.cli import is_video, pairs_of, say
-from enhancement.lednet.apply import WEIGHTS, Enhancer
+from enhancement.lednet.apply import SHIPPED, Enhancer, fastest_engine
 from enhancement.lednet.video import Choice, night_video
 from minegis.errors import EnhancementError, Finding, Language, MineGISError
 from minegis.terminal import default_language
 
 FAILED = 2
-SHIPPED = WEIGHTS / "lednet-t.safetensors"
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 _STAGES = {
     "zh": {"measure": "测量", "render": "增强", "join": "合成"},
@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, default=SHIPPED, help="of the network, its card beside it")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1")
     parser.add_argument("--bf16", action="store_true", help="compute in half precision")
-    parser.add_argument("--engine", choices=["torch", "openvino"], default="torch", help="openvino: videos on a CPU")
+    engine = "openvino takes half of torch's time on a CPU but a second or more per size of picture: auto, for videos"
+    parser.add_argument("--engine", choices=["auto", "torch", "openvino"], default="auto", help=engine)
     parser.add_argument("--always", action="store_true", help="enhance scenes of a video in daylight too")
     parser.add_argument("--no-dehaze", action="store_true", help="leave haze in videos")
     parser.add_argument("--batch", type=int, default=1, help="frames of a video in one pass (8 on a GPU)")
@@ -53,8 +54,9 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     language: Language = options.lang
     try:
-        enhancer = Enhancer.load(options.weights, device=options.device, bf16=options.bf16, engine=options.engine)
         pairs = pairs_of(options.source, options.output)
+        engine = _engine(options, any(is_video(source) for source, _ in pairs))
+        enhancer = Enhancer.load(options.weights, device=options.device, bf16=options.bf16, engine=engine)
     except MineGISError as error:
         say(error.finding(), language)
         return FAILED
@@ -68,6 +70,14 @@ def main(arguments: Sequence[str]) -> int:
             say(error.finding(), language, source)
             failed = True
     return FAILED if failed else 0
+
+
+def _engine(options: argparse.Namespace, videos: bool) -> Literal["torch", "openvino"]:
+    if options.engine != "auto":
+        chosen: Literal["torch", "openvino"] = options.engine
+        return chosen
+    on_cpu = options.device == "cpu" and fastest_engine() != "torch"
+    return "openvino" if videos and on_cpu and not options.bf16 else "torch"
 
 
 def _image(source: Path, output: Path, enhancer: Enhancer, options: argparse.Namespace) -> list[Finding]:
