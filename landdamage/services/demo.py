@@ -162,6 +162,19 @@ def send_scenes(folder: Path, base_url: str, progress: Callable[[str], None]) ->
     return scenes
 
 
+def pit(folder: Path) -> tuple[float, float]:
+    """Longitude and latitude in the largest open pit of a licensed mine well within the last year's scene."""
+    truth = gpd.read_file(folder / f"truth_{YEARS[-1]}.gpkg")
+    licensed = gpd.read_file(folder / "mines.gpkg").to_crs(truth.crs).union_all()
+    inside = shapely.box(*truth.total_bounds).buffer(-400)  # the flight looks over ground, not past it
+    pits = truth[truth["class_code"] == "open_pit"]
+    points = pits.representative_point()
+    chosen = pits.index[pits.within(inside) & points.within(licensed)]
+    largest = pits.area[chosen].idxmax()
+    point = points.to_crs(SRID)[largest]
+    return point.x, point.y
+
+
 def retry_failed(scenes: list[Scene]) -> None:
     """Queue again what failed in an earlier, interrupted demonstration."""
     for scene in scenes:

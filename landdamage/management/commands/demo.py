@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 
 from landdamage.models import Edition, InterpretationRun, Scene
 from landdamage.selectors.editions import edition_sums
 from landdamage.services import demo, demo_books
 from minegis import units
 from minegis.errors import MineGISError
+from minegis.registry.models import Region
 
 DEADLINE = 1800.0  # seconds for all interpretations on a slow machine
 
@@ -29,6 +34,26 @@ class Command(BaseCommand):
         self.stdout.write("sending scenes")
         scenes = demo.send_scenes(folder, options["url"].rstrip("/"), lambda name: self.stdout.write(f"  {name}"))
         demo.retry_failed(scenes)
+        with ThreadPoolExecutor(1) as pool:  # beside the interpretation, which leaves the cpu queue idle
+            video = pool.submit(self._video, folder, options["url"])
+            self._interpret_and_book(folder, region, scenes)
+            video.result()
+        self.stdout.write(f"\naccounts, password {demo.password()}")
+        for name, role, display in demo.ACCOUNTS:
+            self.stdout.write(f"  {name:<12} {display} / {role.label}")
+
+    def _video(self, folder: Path, url: str) -> None:
+        """The video application's part, which is known here by its command's name only."""
+        x, y = demo.pit(folder)
+        try:
+            call_command(
+                "demo_video", folder / f"scene_{demo.YEARS[-1]}.tif", target=[x, y], user="reviewer", url=url,
+                stdout=self.stdout,
+            )  # fmt: skip
+        finally:
+            connection.close()  # this thread's own
+
+    def _interpret_and_book(self, folder: Path, region: Region, scenes: list[Scene]) -> None:
         self._wait([scene.pk for scene in scenes])
         self._table(folder, [scene.pk for scene in scenes])
         self.stdout.write("\nkeeping the books")
@@ -37,9 +62,6 @@ class Command(BaseCommand):
         except (MineGISError, TimeoutError) as error:
             raise CommandError(str(error)) from error
         self._books(editions)
-        self.stdout.write(f"\naccounts, password {demo.password()}")
-        for name, role, display in demo.ACCOUNTS:
-            self.stdout.write(f"  {name:<12} {display} / {role.label}")
 
     def _wait(self, keys: list[Any]) -> None:
         """Follow the rows until every scene has a current result."""
