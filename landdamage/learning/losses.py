@@ -10,8 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from landdamage.taxonomy import IGNORE
+from landdamage.taxonomy import BY_CODE, IGNORE
 
+# A label of training scenes only: some class or other, but no tailings. Masks of one class say no more of the rest.
+NOT_TAILINGS = 253
 SMOOTHING = 0.05
 GAMMA = 2.0
 LOVASZ_FROM = 0.8  # share of the run after which Lovász takes the place of Dice
@@ -102,9 +104,22 @@ def segmentation_loss(
     return 0.5 * cross_entropy(logits, target, weights, label_smoothing) + 0.5 * dice_loss(logits, target)
 
 
+def exclusion_loss(logits: Tensor, excluded: Tensor, class_id: int) -> Tensor:
+    """Sum of -ln(1 - p) over pixels of which only a class they do not have is known; scalar.
+
+    Args:
+        logits: (N,classes,H,W) float32.
+        excluded: (N,H,W) bool.
+        class_id: the class they do not have.
+    """
+    own = logits.movedim(1, -1)[excluded]
+    others = torch.cat([own[:, :class_id], own[:, class_id + 1 :]], dim=1)
+    return (own.logsumexp(dim=1) - others.logsumexp(dim=1)).sum()
+
+
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """Half a loss per pixel, half a loss per region.
+    """Half a loss per pixel, half a loss per region; pixels labelled ``NOT_TAILINGS`` count in the first alone.
 
     Attributes:
         pixels: (logits, target, weights) -> scalar.
@@ -119,7 +134,14 @@ class Mixture:
     def __call__(self, logits: Tensor, target: Tensor, weights: Tensor | None, progress: float) -> Tensor:
         """Loss of a batch at a share 0-1 of the run."""
         region = self.region if progress < LOVASZ_FROM else self.region_late
-        return 0.5 * self.pixels(logits, target, weights) + 0.5 * region(logits, target)
+        excluded = target == NOT_TAILINGS
+        known = target.masked_fill(excluded, IGNORE)
+        pixels = self.pixels(logits, known, weights)
+        if excluded.any():
+            of_known, of_excluded = (known != IGNORE).sum(), excluded.sum()
+            barred = exclusion_loss(logits, excluded, BY_CODE["tailings_pond"].id)
+            pixels = (pixels * of_known + barred) / (of_known + of_excluded)
+        return 0.5 * pixels + 0.5 * region(logits, known)
 
 
 LOSSES = MappingProxyType(

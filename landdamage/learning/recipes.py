@@ -10,6 +10,7 @@ from typing import Any
 
 from landdamage.learning import sentinel
 from landdamage.learning.augment import Photometry
+from landdamage.learning.copy_paste import CopyPaste
 from landdamage.learning.scenes import Sampling, Scene
 from landdamage.taxonomy import BY_CODE, CLASSES, NETWORK_CLASS_COUNT
 
@@ -121,6 +122,10 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
+RARE_AT_TEN_METRES = CopyPaste(
+    classes=tuple(BY_CODE[code].id for code in ("open_pit", "stockpile", "industrial_square", "water")),
+    onto=tuple(BY_CODE[code].id for code in ("background", "vegetation")),
+)
 DISTRICTS = 36
 FRESH_DISTRICTS = 18
 RIM_DISTRICTS = 14
@@ -166,8 +171,8 @@ def _rims(folders: Folders) -> tuple[list[Scene], list[Scene]]:
 
 
 def _sentinel(folders: Folders) -> tuple[list[Scene], list[Scene]]:
-    splits = sentinel.load_scenes(folders.data / "tailings_s2")
-    return splits["train"], splits["val"]
+    folder = folders.data / "tailings_s2"
+    return sentinel.load_scenes(folder, "both")["train"], sentinel.load_scenes(folder)["val"]
 
 
 RECIPES = MappingProxyType(
@@ -261,10 +266,12 @@ RECIPES = MappingProxyType(
             gsd_m=10.0,
             gsd_range_m=(6.0, 20.0),
             load=_sentinel,
-            sampling=Sampling(gsd_range_m=(6.0, 20.0), native_share=0.5, class_share=0.6),
-            stages=(Stage(1.0, 256, 8),),
-            steps=500,
-            learning_rate=5e-4,
+            mirrored=True,
+            sampling=Sampling(
+                gsd_range_m=(6.0, 20.0), native_share=0.5, class_share=0.6, copy_paste=RARE_AT_TEN_METRES
+            ),
+            stages=(Stage(0.7, 128, 8), Stage(1.0, 256, 8)),
+            steps=2400,
             weighted_loss=True,
             start_from="se-cot-dl-mnv2-2m",
             trained_on="tailings_s2: Sentinel-2 scenes of mines, seven classes outlined by eye, split by overlap "

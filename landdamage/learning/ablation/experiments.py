@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 
 import numpy as np
 
 from landdamage.learning import aerial, sentinel
-from landdamage.learning.recipes import Folders
+from landdamage.learning.losses import NOT_TAILINGS
+from landdamage.learning.recipes import RARE_AT_TEN_METRES, Folders
 from landdamage.learning.samples.split import assign
 from landdamage.learning.scenes import Sampling, Scene
-from landdamage.taxonomy import BY_CODE, CLASSES
+from landdamage.taxonomy import BY_CODE, CLASSES, IGNORE
 from minegis.errors import TrainingError
 
 SEVEN = tuple(c.code for c in CLASSES)
@@ -91,7 +92,7 @@ def in_folds(sets: Sets, folds: int, classes: int) -> list[Sets]:
     return [
         Sets(
             [scene for scene in scenes if fold_of[scene.group] != str(fold)],
-            [scene for scene in scenes if fold_of[scene.group] == str(fold)],
+            judged([scene for scene in scenes if fold_of[scene.group] == str(fold)]),
         )
         for fold in range(1, folds + 1)
     ]
@@ -117,7 +118,15 @@ def _simulated(folders: Folders, quick: bool) -> Sets:
 def _public(load: Callable[[Folders], Mapping[str, list[Scene]]], folders: Folders, quick: bool) -> Sets:
     splits = load(folders)
     most = QUICK_SCENES if quick else None
-    return Sets(splits["train"][:most], splits["val"][:most])
+    return Sets(splits["train"][:most], judged(splits["val"][:most]))
+
+
+def judged(scenes: list[Scene]) -> list[Scene]:
+    """Scenes as they are judged: what is known of a class a pixel does not have helps training, and scores nothing."""
+    return [
+        replace(scene, labels=np.where(scene.labels == NOT_TAILINGS, np.uint8(IGNORE), scene.labels))
+        for scene in scenes
+    ]
 
 
 def _tailings(folders: Folders) -> Mapping[str, list[Scene]]:
@@ -125,7 +134,7 @@ def _tailings(folders: Folders) -> Mapping[str, list[Scene]]:
 
 
 def _sentinel(folders: Folders) -> Mapping[str, list[Scene]]:
-    return sentinel.load_scenes(folders.data / "tailings_s2")
+    return sentinel.load_scenes(folders.data / "tailings_s2", "both")
 
 
 def _aerial(folders: Folders) -> Mapping[str, list[Scene]]:
@@ -173,9 +182,10 @@ EXPERIMENTS = MappingProxyType(
                 ("B", "G", "R"),
                 10.0,
                 partial(_public, _sentinel),
-                NATIVE,
+                replace(NATIVE, copy_paste=RARE_AT_TEN_METRES),
                 "tailings_s2, 10 m, labels7 (38 % of the pixels unsure and not counted; outlined by eye, never checked "
-                "in the field), split by overlap group. Rare classes rest on few regions: see their pixels.",
+                "in the field), split by overlap group; trained with copies of rare objects, and with the knowledge of "
+                "masks_union that unsure ground is no tailings. Rare classes rest on few regions: see their pixels.",
             ),
             Experiment(
                 "B",

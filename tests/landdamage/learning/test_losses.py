@@ -9,6 +9,7 @@ import torch
 
 from landdamage.learning.losses import (
     LOSSES,
+    NOT_TAILINGS,
     class_weights,
     cross_entropy,
     dice_loss,
@@ -140,3 +141,27 @@ def test_lovasz_takes_over_in_the_last_fifth() -> None:
     assert mixture(logits, target, None, 0.79) == LOSSES["ce-dice"](logits, target, None, 0.79)
     assert mixture(logits, target, None, 0.8) == late
     assert late != LOSSES["ce-dice"](logits, target, None, 0.0)
+
+
+def test_ground_known_to_be_no_tailings_is_pushed_away_from_them_alone() -> None:
+    target = torch.zeros(2, 8, 8, dtype=torch.long)
+    target[:, :4] = NOT_TAILINGS
+    logits = torch.zeros(2, 8, 8, 8, requires_grad=True)
+    loss = LOSSES["ce-dice"](logits, target, None, 0.0)
+    loss.backward()
+    assert logits.grad is not None
+    barred = logits.grad[:, :, :4]
+    assert (barred[:, 6] > 0).all()
+    assert torch.allclose(barred[:, [c for c in range(8) if c != 6]], -barred[:, 6:7] / 7, atol=1e-7)
+    known = LOSSES["ce-dice"](logits.detach()[:, :, 4:], target[:, 4:], None, 0.0)
+    # Dice is that of the known half; the loss per pixel is the mean of both halves, -ln(7/8) in the barred one.
+    assert loss.item() == pytest.approx(known.item() + 0.5 * 0.5 * (-math.log(7 / 8) - math.log(8)), rel=1e-5)
+
+
+def test_a_batch_of_nothing_but_ground_without_tailings_is_learned_from() -> None:
+    logits = torch.randn(1, 8, 4, 4, requires_grad=True)
+    loss = LOSSES["ce-lovasz"](logits, torch.full((1, 4, 4), NOT_TAILINGS), None, 0.0)
+    loss.backward()
+    assert loss.item() > 0
+    assert logits.grad is not None
+    assert (logits.grad[:, 6] > 0).all()
