@@ -785,6 +785,13 @@ def _table() -> dict[str, Entry]:
             "可用值：{known}",
             "It can be: {known}",
         ),
+        "E-TRN-15": e(
+            422,
+            "{value} 中没有含红、绿、蓝波段的影像",
+            "There is no image with red, green and blue in {value}",
+            "请指定含真彩色影像的文件或目录",
+            "Name files or folders of images that hold these bands",
+        ),
         # Output of the command line
         "E-OUT-01": e(
             422,

@@ -90,7 +90,7 @@ class Run:
         recipe, ranks = self.recipe, self.ranks
         with ranks.main_first():
             if ranks.main:
-                self._make_room()
+                make_room(self.weights, self.folder, resume=self.resume, anew=self.anew)
             train, validation = load_sets(recipe, self.folders)
         model, facts = make_network(recipe, ranks.device)
         data = {"train": _about(train, recipe), "validation": _about(validation, recipe)}
@@ -162,16 +162,27 @@ class Run:
         trainer.run()
         return self.weights
 
-    def _make_room(self) -> None:
-        """Clear what an earlier run left, if that was asked for; refuse to overwrite it otherwise."""
-        left = [p for p in (self.weights, self.folder / state.STATE) if p.exists()]
-        if self.resume or not left:
-            return
-        if not self.anew:
-            raise TrainingError("E-TRN-08", value=left[0])
-        for path in (self.weights, checkpoint.card_path(self.weights), self.folder / state.STATE, self.folder / LOG):
-            path.unlink(missing_ok=True)
-        shutil.rmtree(self.folder / EVENTS, ignore_errors=True)
+
+def make_room(weights: Path, folder: Path, *, resume: bool, anew: bool) -> None:
+    """Clear what an earlier run left, if that was asked for; refuse to overwrite it otherwise.
+
+    Args:
+        weights: the run's result; its card lies beside it.
+        folder: of its state and log.
+        resume: leave everything, the run goes on.
+        anew: throw it away.
+
+    Raises:
+        TrainingError: E-TRN-08 there is something, and neither was asked for.
+    """
+    left = [p for p in (weights, folder / state.STATE) if p.exists()]
+    if resume or not left:
+        return
+    if not anew:
+        raise TrainingError("E-TRN-08", value=left[0])
+    for path in (weights, checkpoint.card_path(weights), folder / state.STATE, folder / LOG):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(folder / EVENTS, ignore_errors=True)
 
 
 def load_sets(recipe: Recipe, folders: Folders) -> tuple[list[Scene], list[Scene]]:
