@@ -58,6 +58,7 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "font-src": [SELF],
         "worker-src": [SELF, "blob:"],
+        "media-src": [SELF, "blob:"],  # live pictures that a script feeds to the player piece by piece
         "object-src": [NONE],
         "base-uri": [SELF],
         "form-action": [SELF],

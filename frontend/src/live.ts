@@ -40,20 +40,34 @@ function run(box: HTMLElement): void {
     if (state !== "on") late.textContent = "";
   };
 
-  const play = () => {
-    if (video.getAttribute("src")) return;
-    video.src = `/api/v1/live-streams/${stream}/hls/index.m3u8`;
+  const native = video.canPlayType("application/vnd.apple.mpegurl") !== "";
+  let detach: (() => void) | undefined; // lets go of the stream; the next look at it begins anew
+
+  const letGo = () => {
+    const before = detach;
+    detach = undefined;
+    before?.();
+  };
+
+  const play = async () => {
+    if (detach) return;
+    const address = `/api/v1/live-streams/${stream}/hls/index.m3u8`;
+    const mine = (detach = () => video.removeAttribute("src"));
+    if (native) video.src = address;
+    else {
+      const { attach } = await import("./hls-player");
+      if (detach !== mine) return; // ended meanwhile
+      detach = attach(video, address, () => (detach = undefined));
+    }
     void video.play().catch(() => undefined); // a browser that wants a click first shows its own button
   };
-  video.addEventListener("error", () => {
-    video.removeAttribute("src"); // the next look at the stream begins anew
-  });
+  video.addEventListener("error", letGo);
 
   /** Age of the newest picture at the server, and how far the shown one lies before what the browser has fetched. */
   const lateness = (age: number): number | null => {
     if (!video.buffered.length || video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return null;
     const behind = Math.max(0, video.buffered.end(video.buffered.length - 1) - video.currentTime);
-    if (behind > FAR) video.removeAttribute("src"); // a live playlist cannot be sought in: begin anew at its end
+    if (behind > FAR) letGo(); // a live playlist cannot be sought in: begin anew at its end
     video.playbackRate = behind > NEAR ? 1.08 : 1;
     return age + behind;
   };
@@ -69,7 +83,7 @@ function run(box: HTMLElement): void {
       }
       if (live.age === null) show("waiting", t("liveConnecting"));
       else {
-        play();
+        void play();
         show("on", live.relay.connected ? "" : t("liveAway"));
         const seconds = lateness(live.age);
         if (seconds !== null) {
@@ -85,12 +99,12 @@ function run(box: HTMLElement): void {
 
   const end = (text: string) => {
     stream = "";
-    video.removeAttribute("src");
+    letGo();
     video.load();
     show("off", text);
   };
 
-  if (!video.canPlayType("application/vnd.apple.mpegurl")) {
+  if (!native && !("MediaSource" in window || "ManagedMediaSource" in window)) {
     show("off", t("liveUnsupported"));
     if (start) start.disabled = true;
     return;

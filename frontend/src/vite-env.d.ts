@@ -4,3 +4,9 @@
 interface Window {
   htmx: typeof import("htmx.org").default;
 }
+
+// The light build (no subtitles, no second sound track) has the types of the whole one.
+declare module "hls.js/light" {
+  export { default } from "hls.js";
+  export * from "hls.js";
+}
