@@ -17,6 +17,7 @@ from landdamage.learning import sentinel, simulated
 from landdamage.learning.calibration import quality
 from landdamage.learning.judge import judge
 from landdamage.learning.metrics import SCORES, Matrix, ScoreName, bootstrap_interval
+from landdamage.learning.predict import predict_scene
 from landdamage.learning.recipes import RECIPES, Folders
 from landdamage.learning.run import ROOT, WEIGHTS, load_validation
 from landdamage.learning.sampled import scenes_of
@@ -25,10 +26,11 @@ from landdamage.learning.tally import Tally
 from landdamage.learning.terminal import add_language, reporting
 from landdamage.learning.train import default_data
 from landdamage.networks import build
-from landdamage.taxonomy import CLASSES, DAMAGE_KINDS, damage_kind
+from landdamage.taxonomy import BY_CODE, CLASSES, DAMAGE_KINDS, IGNORE, damage_kind
 from minegis.errors import TrainingError
 from minegis.training import checkpoint
 from minegis.training.memory import keep_freed_memory
+from minegis.windows import OVERLAP
 
 
 def load_network(weights: Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -86,6 +88,29 @@ def evaluate(network: nn.Module, card: dict[str, Any], scenes: Sequence[Scene]) 
     }
 
 
+def tailings_on_masks(network: nn.Module, card: dict[str, Any], scenes: Sequence[Scene]) -> dict[str, float]:
+    """Scores of tailings ponds against everything else, where the labels tell no more: IoU, recall, precision.
+
+    Args:
+        network: of classes as the taxonomy numbers them.
+        card: of the network.
+        scenes: labelled 1 for tailings, 0 for the rest.
+    """
+    ponds = BY_CODE["tailings_pond"].id
+    how = reading(card)
+    counts = np.zeros((2, 2), np.int64)
+    for scene in scenes:
+        found = predict_scene(network, scene, how["tile"], min(OVERLAP, how["tile"] // 4), mirrored=how["mirrored"])
+        seen = np.asarray(scene.valid) & (scene.labels != IGNORE)
+        counts += np.bincount(scene.labels[seen] * 2 + (found[seen] == ponds), minlength=4).reshape(2, 2)
+    (_, false), (missed, right) = counts.tolist()
+    return {
+        "iou": round(right / max(right + missed + false, 1), 4),
+        "recall": round(right / max(right + missed, 1), 4),
+        "precision": round(right / max(right + false, 1), 4),
+    }
+
+
 def _interval(matrices: Sequence[Matrix], score: ScoreName) -> list[float]:
     return [round(bound, 4) for bound in bootstrap_interval(matrices, score)]
 
@@ -133,6 +158,9 @@ def table(result: dict[str, Any]) -> str:
         f"Brier {result['confidence']['brier']:.3f}.",
         f"Area found against true: {kinds}. Largest error in one scene: {worst}.",
     ]
+    if masks := result.get("tailings_on_masks"):
+        scores = ", ".join(f"{name} {value:.3f}" for name, value in masks.items())
+        lines.append(f"Tailings against everything else, by masks of tailings alone: {scores}.")
     return "\n".join(lines)
 
 
@@ -188,6 +216,9 @@ def _run(options: argparse.Namespace) -> None:
     else:
         scenes = simulated.load_scenes(options.seeds, options.cache)
     result = evaluate(network, card, scenes)
+    if options.sentinel:
+        masks = sentinel.load_scenes(options.data / "tailings_s2", "masks_union")["val"]
+        result["tailings_on_masks"] = tailings_on_masks(network, card, masks)
     if options.into_card:
         keep(path, card, options.into_card, {"on": _source(options), **result})
     sys.stdout.write(table(result) + "\n")

@@ -56,7 +56,13 @@ def test_weights_that_are_not_there_are_named_with_what_to_do(
         shipped(tmp_path / "lednet-t.safetensors")
     assert (missing.value.code, missing.value.status) == ("E-ENH-15", 503)
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    arguments = [str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png"), "--weights", str(tmp_path / "none.safetensors")]
+    arguments = [
+        str(tmp_path / "a.png"),
+        "-o",
+        str(tmp_path / "b.png"),
+        "--weights",
+        str(tmp_path / "none.safetensors"),
+    ]
     assert main([*arguments, "--lang", "en"]) == 2
     said = capsys.readouterr().err
     assert "E-ENH-15" in said

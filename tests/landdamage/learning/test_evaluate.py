@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from landdamage.imagery.radiometry import Stretch
 from landdamage.learning import evaluate, simulated
+from landdamage.learning.scenes import Scene
 from landdamage.networks import build
 from minegis.training import checkpoint
 
@@ -22,6 +24,38 @@ def test_area_errors_follow_the_damage_kinds() -> None:
     assert errors["excavation"] == pytest.approx(-0.05)
     assert errors["occupation"] == pytest.approx(0.2)
     assert errors["subsidence"] is None
+
+
+class Bright(torch.nn.Module):
+    """Takes what is bright for tailings (class 6), the rest for background."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.place = torch.nn.Parameter(torch.zeros(1))  # says where the network lies
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores = torch.zeros(len(x), 8, *x.shape[2:])
+        scores[:, 6] = x[:, 0]
+        return scores
+
+
+def test_tailings_are_scored_by_masks_that_know_nothing_else() -> None:
+    pixels = np.full((1, 64, 64), 50.0)
+    pixels[:, :, :32] = 250.0  # found as tailings
+    labels = np.zeros((64, 64), np.uint8)
+    labels[16:48, :] = 1  # half of it is found, and as much is found beside it
+    labels[:16, 32:] = 255
+    valid = np.ones(labels.shape, bool)
+    valid[60:] = False
+    stretch = Stretch.from_pixels(pixels, valid)
+    scenes = [Scene("a", "a", pixels, labels, valid, stretch, 10.0)] * 2
+    scores = evaluate.tailings_on_masks(Bright(), {"tile": 64}, scenes)
+    right, missed, false = 32 * 32, 32 * 32, 28 * 32
+    assert scores == {
+        "iou": pytest.approx(right / (right + missed + false), abs=1e-4),
+        "recall": pytest.approx(0.5),
+        "precision": pytest.approx(right / (right + false), abs=1e-4),
+    }
 
 
 def test_figures_go_to_table_and_card(tmp_path: Path) -> None:
