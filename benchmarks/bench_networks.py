@@ -39,6 +39,7 @@ Clock = Callable[[], float]
 BANDS, CLASSES = 4, 8
 STEP_BATCH, STEP_SIDE, TILE = 2, 512, 512
 OURS, LEAN, THEIRS = "SE-COT-DL", "SE-COT-DL, separable", "smp DeepLabV3Plus"
+PLAIN = f"{THEIRS}, plain loop in float32"
 ENCODERS = {"mobilenetv2": "mobilenet_v2", "resnet50": "resnet50"}
 
 
@@ -102,22 +103,34 @@ def best_of(calls: dict[str, Callable[[], object]], rounds: int, clock: Clock = 
 
 
 def engine_calls(backbone: str, folder: Path) -> dict[str, Callable[[], object]]:
-    """One tile through every engine that runs here, probabilities included."""
-    card = {
-        "name": f"bench-{backbone}", "version": "1", "bands": ["B", "G", "R", "N"], "gsd_m": 2.0, "gsd_range_m": [1, 4],
-        "tile": TILE, "normalisation": "percentile-2-98", "temperature": 1.0,
-        "network": {"name": "se-cot-dl", "backbone": backbone, "in_channels": BANDS, "classes": CLASSES},
-    }  # fmt: skip
-    checkpoint.save(folder / f"{backbone}.safetensors", build("se-cot-dl", backbone, BANDS, CLASSES).state_dict(), card)
+    """One tile through smp's network in a plain loop and ours in every engine there is, with probabilities."""
     window = np.random.default_rng(0).normal(size=(1, BANDS, TILE, TILE)).astype(np.float32)
-    calls: dict[str, Callable[[], object]] = {}
-    for kind in KINDS:
-        try:
-            engine = load_engine(ModelCard.read(folder / f"{backbone}.json"), "cpu", kind)
-        except ModelError as error:
-            print(f"  {kind}: {error}")
-            continue
-        calls[engine.name] = lambda engine=engine: engine.probabilities(window)
+    theirs = smp.DeepLabV3Plus(ENCODERS[backbone], encoder_weights=None, in_channels=BANDS, classes=CLASSES).eval()
+
+    def plain() -> object:
+        with torch.inference_mode():
+            return theirs(torch.from_numpy(window)).softmax(dim=1).numpy()
+
+    calls: dict[str, Callable[[], object]] = {PLAIN: plain}
+    for title, switches in ((OURS, {}), (LEAN, {"separable": "all"})):
+        network = build("se-cot-dl", backbone, BANDS, CLASSES, **switches)
+        name = f"bench-{backbone}-{len(calls)}"
+        card = {
+            "name": name, "version": "1", "bands": ["B", "G", "R", "N"], "gsd_m": 2.0, "gsd_range_m": [1, 4],
+            "tile": TILE, "normalisation": "percentile-2-98", "temperature": 1.0,
+            "network": {
+                "name": "se-cot-dl", "backbone": backbone, "in_channels": BANDS, "classes": CLASSES,
+                "switches": switches,
+            },
+        }  # fmt: skip
+        checkpoint.save(folder / f"{name}.safetensors", network.state_dict(), card)
+        for kind in KINDS:
+            try:
+                engine = load_engine(ModelCard.read(folder / f"{name}.json"), "cpu", kind)
+            except ModelError as error:
+                print(f"  {title}, {kind}: {error}")
+                continue
+            calls[f"{title}, {engine.name}"] = lambda engine=engine: engine.probabilities(window)
     return calls
 
 
@@ -147,7 +160,8 @@ def main() -> None:
             calls = engine_calls(backbone, Path(folder))
             wall, cpu = (best_of(calls, options.rounds, clock) for clock in (time.perf_counter, time.process_time))
             for name in calls:
-                print(f"  engine {name}: {1 / wall[name]:.1f} tiles/s, {cpu[name]:.2f} CPU-s per tile")
+                times = f"{wall[PLAIN] / wall[name]:.2f} and {cpu[PLAIN] / cpu[name]:.2f} times the plain loop"
+                print(f"  {name}: {1 / wall[name]:.1f} tiles/s, {cpu[name]:.3f} CPU-s per tile ({times})")
 
 
 if __name__ == "__main__":
