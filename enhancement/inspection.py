@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from PIL import Image
 
 from enhancement import images
 from enhancement.dehaze.pixels import Frame
+from enhancement.quality import GREY
 from enhancement.video.playable import plays
-from enhancement.video.shots import shot_at
+from enhancement.video.shots import shot_at, upright
 from enhancement.video.source import open_video, probe
 from minegis.errors import EnhancementError, Finding
 
@@ -37,7 +39,7 @@ def inspect(path: Path, name: str) -> Inspected:
     """Look through a file by its content; ``name`` is what people call it.
 
     Facts of a video: container, codec, width, height (as shown), frames, seconds, rate (per second), rotation, pixels
-    (FFmpeg's pixel format), sound (codec or ""). Of a still: codec, width, height, bits.
+    (FFmpeg's pixel format), sound (codec or ""), luma (mean, 0..1). Of a still: codec, width, height, bits, luma.
 
     Raises:
         VideoError, EnhancementError: E-VID-01 to E-VID-04, E-ENH-07, E-ENH-08, E-ENH-10.
@@ -61,10 +63,17 @@ def _still(path: Path, name: str) -> Inspected:
     kind = images.format_of(path) or ""
     still = images.read(path, name)
     height, width = still.pixels.shape[:2]
-    facts = {"codec": kind, "width": width, "height": height, "bits": still.bits}
+    shown = eight_bits(still)
+    facts = {"codec": kind, "width": width, "height": height, "bits": still.bits, "luma": round(_luma(shown), 3)}
     playable = kind in SHOWN and still.bits == 8 and width * height <= MOST_SHOWN
     media = f"image/{kind.lower()}"
-    return Inspected("image", facts, eight_bits(still), playable, media, still.findings)
+    return Inspected("image", facts, shown, playable, media, still.findings)
+
+
+def _luma(picture: Frame) -> float:
+    """Mean luma of bytes, 0..1, of every n-th pixel."""
+    step = -(-max(picture.shape[:2]) // 256)
+    return float((picture[::step, ::step] @ GREY).mean() / 255)
 
 
 def eight_bits(still: images.Still) -> Frame:
@@ -88,10 +97,25 @@ def _video(path: Path, name: str) -> Inspected:
     facts = {
         "container": clip.container.split(",")[0], "codec": clip.codec, "width": width, "height": height,
         "frames": frames, "seconds": round(float(last), 4), "rate": round(float(clip.rate), 4), "pixels": pixels,
-        "sound": sound,
+        "sound": sound, "luma": round(_mean_luma(path, float(last), shot.picture), 3),
     }  # fmt: skip
     playable = plays(clip, Path(name).suffix)
     return Inspected("video", facts, shot.picture, playable, media, clip.findings)
+
+
+def _mean_luma(path: Path, seconds: float, first: Frame) -> float:
+    """Mean luma of the first picture and of those that key frames near a third and two thirds of the clip show."""
+    found = [_luma(first)]
+    with open_video(path) as container:
+        stream = container.streams.video[0]
+        start = stream.start_time or 0
+        for share in (1 / 3, 2 / 3):
+            with contextlib.suppress(av.FFmpegError, OSError, ValueError):  # not every container can be sought in
+                container.seek(start + int(share * seconds / stream.time_base), stream=stream, backward=True)
+                frame = next(container.decode(stream), None)
+                if frame is not None:
+                    found.append(_luma(upright(frame, 256)))
+    return sum(found) / len(found)
 
 
 def write_picture(picture: Frame, path: Path, longest: int, quality: int = 82) -> None:

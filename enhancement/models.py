@@ -113,9 +113,9 @@ class Enhancement(models.Model):
     class Method(models.TextChoices):
         """How it was enhanced."""
 
-        DEHAZE = "dehaze", _("Dehazing")
-        LEDNET = "lednet", _("Night and motion")
-        CHAIN = "chain", _("Night, then haze")
+        DEHAZE = "dehaze", _("Dust and fog")
+        LEDNET = "lednet", _("Night and motion blur")
+        CHAIN = "chain", _("Automatic")
 
     class State(models.TextChoices):
         """Where the work stands; live progress is in its job."""
@@ -146,6 +146,8 @@ class Enhancement(models.Model):
     readings = models.JSONField(_("readings"), default=dict, blank=True)
     findings = models.JSONField(_("findings"), default=list, blank=True)
     code_version = models.CharField(_("code version"), max_length=40, blank=True)
+    # Of the network that worked on it; empty where none does.
+    weights_sha256 = models.CharField(_("weights SHA-256"), max_length=64, blank=True)
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("started by")
     )
@@ -177,6 +179,11 @@ class Enhancement(models.Model):
     def region(self) -> Region:
         """Where its clip belongs."""
         return self.clip.region
+
+    @property
+    def at_night(self) -> bool:
+        """Whether LEDNet may have worked on it."""
+        return self.method != self.Method.DEHAZE
 
 
 class EvidenceFrame(models.Model):
@@ -242,6 +249,9 @@ class LiveStream(models.Model):
         Job, models.SET_NULL, null=True, blank=True, related_name="live_stream", verbose_name=_("job")
     )
     running = models.BooleanField(_("running"), default=True)
+    method = models.CharField(
+        _("method"), max_length=6, choices=Enhancement.Method.choices, default=Enhancement.Method.DEHAZE
+    )
     params = models.JSONField(_("parameters"), default=dict)
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("started by")

@@ -16,6 +16,7 @@ from django.db.models import Prefetch, QuerySet
 from PIL import Image
 
 from enhancement.dehaze.settings import Settings
+from enhancement.lednet.facts import Choice
 from enhancement.models import Clip, Enhancement, EvidenceFrame
 from enhancement.services.files import path_of
 from minegis.access.querysets import region_prefix
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from minegis.access.models import User
 
 PREVIEW = 960  # pixels of a preview's longer side
+NIGHT_PREVIEW = 480  # with LEDNet, which takes as long for a quarter of the pixels
 READ = 240  # of the picture that its readings are taken from
 QUALITY = 85  # of its JPEG
 
@@ -76,30 +78,46 @@ class Preview:
     took_ms: float
 
 
-def preview(clip: Clip, settings: Settings, seconds: float = 0.0) -> Preview:
-    """Enhance one frame of a clip, shrunk to at most 960 pixels, with lengths shrunk alike.
+def preview(clip: Clip, settings: Settings, seconds: float = 0.0, choice: Choice | None = None) -> Preview:
+    """Enhance one frame of a clip, shrunk to at most 960 pixels (480 with a ``choice``, for the night's network), with
+    lengths shrunk alike.
 
     Raises:
         VideoError: E-VID-17, no frame at that moment.
+        EnhancementError: E-ENH-15, the network's weights are not there.
     """
-    from enhancement.dehaze.fast import Dehazer
     from enhancement.readings import read_pictures
 
     began = time.perf_counter()
-    picture, at, longest, shown = _still(clip.kind, str(path_of(clip.sha256)), seconds)
-    done = Dehazer(_shrunk(settings, longest / max(picture.shape[:2]), picture.shape))(picture)
+    most = NIGHT_PREVIEW if choice else PREVIEW
+    picture, at, longest, shown = _still(clip.kind, str(path_of(clip.sha256)), seconds, most)
+    settings = _shrunk(settings, longest / max(picture.shape[:2]), picture.shape)
+    image, findings, extra = _enhanced(picture, settings, choice)
     return Preview(
         before=shown,
-        after=_data_url(done.image),
-        readings=read_pictures(picture, done.image, READ),
-        findings=done.findings,
+        after=_data_url(image),
+        readings=read_pictures(picture, image, READ) | extra,
+        findings=findings,
         seconds=at,
         took_ms=1000 * (time.perf_counter() - began),
     )
 
 
+def _enhanced(picture: Any, settings: Settings, choice: Choice | None) -> tuple[Any, list[Finding], dict[str, float]]:
+    if choice is None:
+        from enhancement.dehaze.fast import Dehazer
+
+        hazeless = Dehazer(settings)(picture)
+        return hazeless.image, hazeless.findings, {}
+    from enhancement.lednet.apply import shipped
+    from enhancement.lednet.still import night_still
+
+    done = night_still(picture, shipped(), choice, settings)
+    return done.image, done.findings, {"brightened": float(done.brightened), "dehazed": float(done.dehazed)}
+
+
 @lru_cache(maxsize=12)
-def _still(kind: str, path: str, seconds: float) -> tuple[Any, float, int, str]:
+def _still(kind: str, path: str, seconds: float, most: int) -> tuple[Any, float, int, str]:
     """A frame, its time, the longer side of the full picture, the frame as data URL; the last few are kept for the next
     slider's move."""
     from enhancement import images
@@ -109,12 +127,12 @@ def _still(kind: str, path: str, seconds: float) -> tuple[Any, float, int, str]:
     if kind == Clip.Kind.IMAGE:
         full = eight_bits(images.read(Path(path)))
         longest = max(full.shape[:2])
-        if longest > PREVIEW:
+        if longest > most:
             image = Image.fromarray(full)
-            image.thumbnail((PREVIEW, PREVIEW))
+            image.thumbnail((most, most))
             full = np.asarray(image)
         return np.ascontiguousarray(full), 0.0, longest, _data_url(full)
-    shot = shot_at(Path(path), seconds, PREVIEW)
+    shot = shot_at(Path(path), seconds, most)
     return shot.picture, shot.time, shot.longest, _data_url(shot.picture)
 
 

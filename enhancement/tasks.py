@@ -18,7 +18,7 @@ def live(context: JobContext) -> None:
 
 
 def enhance(context: JobContext) -> None:
-    """Enhance a clip (queue ``cpu``); the codecs and compiled kernels load only here."""
-    from enhancement.services.enhancements import enhancement_run
+    """Enhance a clip (queue ``cpu``, with a network ``gpu``); codecs, kernels and networks load only here."""
+    from enhancement.services.making import enhancement_run
 
     enhancement_run(context)

@@ -1521,6 +1521,19 @@ def _table() -> dict[str, Entry]:
             "Put the weights and the .json card of the same name back into enhancement/weights/ of the installation; "
             "a command takes others by --weights",
         ),
+        "E-ENH-16": e(
+            422,
+            "{total} 帧中有 {value} 帧既不暗也没有雾，未作处理",
+            "{value} of {total} frames are neither dark nor hazy; left as they are",
+            severity=w,
+        ),
+        "E-ENH-17": e(
+            422,
+            "按本机测得的速度，约需 {needed}，超过单项作业的上限({limit})",
+            "At the speed measured on this machine it would take about {needed}, longer than a job may ({limit})",
+            "请剪短视频或降低其尺寸后上传，或由有图形处理器的工作节点处理",
+            "Upload a shorter or smaller clip, or have a worker with a graphics processor do it",
+        ),
         "E-VID-01": e(
             422,
             "视频文件已损坏或不是视频：{value}",

@@ -244,6 +244,13 @@ JOB_KINDS: dict[str, dict[str, Any]] = {
         "on_end": "enhancement.services.enhancements.enhance_job_ended",
         "on_retry": "enhancement.services.enhancements.enhance_job_retried",
     },
+    "enhance_night": {  # a network at work for minutes or hours: never before the checks of uploads
+        "handler": "enhancement.tasks.enhance",
+        "queue": "gpu",
+        "keeps_work": True,
+        "on_end": "enhancement.services.enhancements.enhance_job_ended",
+        "on_retry": "enhancement.services.enhancements.enhance_job_retried",
+    },
 }
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)
 JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", default=3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import django_filters
 from django.db.models import QuerySet
 from django.http import Http404
@@ -13,12 +15,18 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from enhancement import selectors
-from enhancement.api.serializers import ClipSerializer, StillRequestSerializer, StillSerializer
+from enhancement import estimates, selectors
+from enhancement.api.serializers import (
+    ClipSerializer,
+    EstimateRequestSerializer,
+    EstimateSerializer,
+    StillRequestSerializer,
+    StillSerializer,
+)
 from enhancement.models import Clip
 from enhancement.services import clips
-from enhancement.services.enhancements import settings_of
 from enhancement.services.files import path_of
+from enhancement.services.methods import choice_from, params_of, settings_from
 from minegis.access.permissions import Action, require, signed_in
 from minegis.errors import VideoError
 from minegis.ranges import ranged_file
@@ -102,15 +110,16 @@ class ClipViewSet(
     @extend_schema(request=StillRequestSerializer, responses=StillSerializer)
     @action(detail=True, methods=["post"])
     def preview(self, request: Request, pk: str | None = None) -> Response:
-        """One frame, at most 960 pixels wide or high, before and after dehazing with trial parameters."""
+        """One frame before and after with trial parameters, at most 960 pixels wide or high, 480 with the network."""
         wanted = StillRequestSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         clip = self.watched()
         if not clip.is_ready:
             raise VideoError("E-VID-16", state=clip.state)
         given = wanted.validated_data
-        settings, clamped = settings_of(given["preset"], given["params"])
-        shown = selectors.preview(clip, settings, given["seconds"])
+        params, clamped = params_of(given["method"], given["preset"], given["params"])
+        choice = choice_from(given["method"], params)
+        shown = selectors.preview(clip, settings_from(params), given["seconds"], choice)
         body = {
             "before": shown.before,
             "after": shown.after,
@@ -122,3 +131,15 @@ class ClipViewSet(
         answer = Response(body)
         answer["Server-Timing"] = f"preview;dur={shown.took_ms:.1f}"
         return answer
+
+    @extend_schema(parameters=[EstimateRequestSerializer], responses=EstimateSerializer)
+    @action(detail=True, pagination_class=None, filter_backends=[])
+    def estimate(self, request: Request, pk: str | None = None) -> Response:
+        """How long an enhancement of the whole clip would take on this installation."""
+        wanted = EstimateRequestSerializer(data=request.query_params)
+        wanted.is_valid(raise_exception=True)
+        clip = self.watched()
+        if not clip.is_ready:
+            raise VideoError("E-VID-16", state=clip.state)
+        method = wanted.validated_data["method"]
+        return Response(asdict(estimates.estimate(clip, method)) | {"ahead": estimates.ahead(method)})

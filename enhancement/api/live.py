@@ -37,7 +37,18 @@ class LiveStreamSerializer(serializers.ModelSerializer[LiveStream]):
 
     class Meta:
         model = LiveStream
-        fields = ("stream_id", "camera", "running", "job", "params", "created_at", "watched_at", "relay", "age")
+        fields = (
+            "stream_id",
+            "camera",
+            "running",
+            "job",
+            "method",
+            "params",
+            "created_at",
+            "watched_at",
+            "relay",
+            "age",
+        )
         read_only_fields = fields
 
     def get_relay(self, stream: LiveStream) -> dict[str, Any]:

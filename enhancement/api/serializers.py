@@ -40,13 +40,14 @@ class EnhancementSerializer(serializers.ModelSerializer[Enhancement]):
         fields = (
             "enhancement_id", "clip", "method", "preset", "params", "state", "stage", "progress", "job",
             "result_sha256", "result_bytes", "media_type", "frames", "seconds", "readings", "findings", "code_version",
-            "started_by", "created_at", "finished_at",
+            "weights_sha256", "started_by", "created_at", "finished_at",
         )  # fmt: skip
         read_only_fields = fields
 
 
 class EnhancementStartSerializer(serializers.Serializer[Any]):
-    """What is wanted: a preset and the parameters that differ from it."""
+    """What is wanted: a method, a preset of dehazing and the parameters that differ from it. The night's methods also
+    take ``dehaze`` (haze out first) and ``always`` (daylight too), true or false."""
 
     clip = serializers.UUIDField()
     method = serializers.ChoiceField(Enhancement.Method.values, default=Enhancement.Method.DEHAZE.value)
@@ -56,8 +57,9 @@ class EnhancementStartSerializer(serializers.Serializer[Any]):
 
 
 class StillRequestSerializer(serializers.Serializer[Any]):
-    """A moment of the clip and trial parameters."""
+    """A moment of the clip, a method and trial parameters."""
 
+    method = serializers.ChoiceField(Enhancement.Method.values, default=Enhancement.Method.DEHAZE.value)
     seconds = serializers.FloatField(min_value=0, default=0.0)
     preset = serializers.CharField(max_length=20, default="standard")
     params = serializers.DictField(child=serializers.JSONField(), default=dict)
@@ -81,6 +83,22 @@ class StillSerializer(serializers.Serializer[Any]):
     findings = FindingSerializer(many=True)
     seconds = serializers.FloatField()
     took_ms = serializers.FloatField()
+
+
+class EstimateRequestSerializer(serializers.Serializer[Any]):
+    """For which method."""
+
+    method = serializers.ChoiceField(Enhancement.Method.values, default=Enhancement.Method.DEHAZE.value)
+
+
+class EstimateSerializer(serializers.Serializer[Any]):
+    """How long an enhancement takes, without the time in the queue; ``basis`` tells whether earlier jobs or a short
+    trial in the web server gave the pace, ``ahead`` how many jobs wait or run in the same queue."""
+
+    seconds = serializers.FloatField()
+    ms_per_megapixel = serializers.FloatField()
+    basis = serializers.ChoiceField(["jobs", "trial"])
+    ahead = serializers.IntegerField()
 
 
 class EvidenceFrameSerializer(serializers.ModelSerializer[EvidenceFrame]):

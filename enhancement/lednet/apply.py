@@ -14,23 +14,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from enhancement.lednet.converted import OpenVinoNetwork
-from enhancement.lednet.network import MULTIPLE, build
+from enhancement.lednet.facts import SHIPPED
+from enhancement.lednet.network import build
+from enhancement.lednet.tiles import GUIDE, LARGEST_WHOLE, LEAST, MULTIPLE, OVERLAP, TILES, tile_side
 from minegis.errors import EnhancementError, ModelError
 from minegis.training import checkpoint
 from minegis.training.precision import depthwise_in_single_precision
-from minegis.windows import Plan, StripBlender, pad_window, window_starts
+from minegis.windows import Plan, StripBlender, pad_window
 
 Picture = np.ndarray[Any, np.dtype[Any]]
-LARGEST_WHOLE = 768  # pixels of a side; beyond, pictures are read in tiles
-TILES, OVERLAP = (512, 640), 64  # least and largest side of a tile
-GUIDE = 512  # pixels of the longer side of the copy that sets the brightness of pictures read in tiles
 SMOOTH = 17  # pixels of that copy over which brightness is compared
 MOST = 2.0  # largest factor on the brightness of a place
-LEAST = 2 * MULTIPLE  # a side below it is continued by its last pixel, a reflection would be longer than it
 Batch = Callable[[Tensor], Tensor]
-
-WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
-SHIPPED = WEIGHTS / "lednet-t.safetensors"
 
 
 class Enhancer:
@@ -165,7 +160,7 @@ class Enhancer:
 
 
 def fastest_engine() -> Literal["cuda", "openvino", "torch"]:
-    """What computes frames fastest here, as measured in ``docs/results/lednet.md``: a GPU, else OpenVINO, else torch."""
+    """What computes frames fastest here (measured in ``docs/results/lednet.md``): a GPU, else OpenVINO, else torch."""
     if torch.cuda.is_available():
         return "cuda"
     return "openvino" if importlib.util.find_spec("openvino") else "torch"
@@ -178,6 +173,8 @@ _loading = threading.Lock()
 def shipped(path: Path = SHIPPED) -> Enhancer:
     """The network that comes with MineGIS on this machine's fastest engine; a process loads it once.
 
+    Its ``network`` serves one caller at a time with OpenVINO, any number with torch.
+
     Raises:
         EnhancementError, ModelError: see ``Enhancer.load``.
     """
@@ -189,25 +186,6 @@ def shipped(path: Path = SHIPPED) -> Enhancer:
             else:
                 _shipped[path] = Enhancer.load(path, engine=engine)
         return _shipped[path]
-
-
-def computed_pixels(height: int, width: int) -> int:
-    """Pixels the network reads for a picture of this size: padding, the tiles' overlap, the copy that guides them."""
-    if max(height, width) <= LARGEST_WHOLE:
-        rows, columns = (max(LEAST, -(-length // MULTIPLE) * MULTIPLE) for length in (height, width))
-        return rows * columns
-    side = tile_side(height, width)
-    tiles = len(window_starts(height, side, OVERLAP)) * len(window_starts(width, side, OVERLAP))
-    return tiles * side * side + round(height * width * (GUIDE / max(height, width)) ** 2)
-
-
-def tile_side(height: int, width: int, tiles: tuple[int, int] = TILES, overlap: int = OVERLAP) -> int:
-    """The side of tiles, a multiple of 8 in a range, that covers a picture with the fewest pixels to compute."""
-
-    def pixels(side: int) -> int:
-        return side * side * len(window_starts(height, side, overlap)) * len(window_starts(width, side, overlap))
-
-    return min(range(tiles[0], tiles[1] + 1, MULTIPLE), key=pixels)
 
 
 def _stretched(small: Picture, rows: Picture, height: int, width: int) -> Picture:

@@ -15,8 +15,9 @@ from tqdm import tqdm
 
 from enhancement import images
 from enhancement.cli import is_video, pairs_of, say
-from enhancement.lednet.apply import SHIPPED, Enhancer, fastest_engine
-from enhancement.lednet.video import Choice, night_video
+from enhancement.lednet.apply import Enhancer, fastest_engine
+from enhancement.lednet.facts import SHIPPED, Choice
+from enhancement.lednet.video import night_video
 from minegis.errors import EnhancementError, Finding, Language, MineGISError
 from minegis.terminal import default_language
 

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from enhancement.lednet.blocks import AxialAttention, AxialBlock, ConvBlock, GatedConvBlock, SelectiveFusion, SumFusion
+from enhancement.lednet.tiles import MULTIPLE
 from minegis.errors import ModelError
 
-MULTIPLE = 8  # sides must be divisible by it: three halvings
 TRAINED_SIDE = 128  # pixels of the crops in training
 
 

@@ -22,11 +22,12 @@ import numpy as np
 from enhancement.dehaze.fast import Dehazer
 from enhancement.dehaze.settings import Settings
 from enhancement.lednet.apply import Enhancer, Picture
+from enhancement.lednet.facts import BRIGHT, DARK, Choice
 from enhancement.video import encode
 from enhancement.video.atmosphere import Air, Measure, Meter, timeline
 from enhancement.video.enhance import Done, Progress
 from enhancement.video.parallel import in_threads
-from enhancement.video.source import Clip, Segment, frames, probe
+from enhancement.video.source import SEGMENT_FRAMES, Clip, Segment, frames, probe
 from enhancement.video.steady import LEAD, SteadyDehazer
 from minegis.errors import Finding, VideoError
 
@@ -35,19 +36,7 @@ MEASURING = 0.1
 SMALL = 128  # longer side of the copies the gain is measured on
 TAU = 1.0  # seconds of the running mean of the gain
 MOST = 0.25  # largest correction, of ln gain: more is a change of the scene and not flicker
-DARK, BRIGHT = 0.30, 0.34  # mean luma below which a scene is dark, above which it no longer is
 FLOOR = 1 / 255  # added to both sides of the gain: black has none
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What is done to which scenes.
-
-    ``dehaze``: take haze out before, where dehazing's own night gate lets it. ``always``: brighten daylight too.
-    """
-
-    dehaze: bool = True
-    always: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +64,40 @@ def small_copy(frame: Any) -> Picture:
     return np.ascontiguousarray(small.to_ndarray())
 
 
-def steps_of(measures: Sequence[Measure], gains: Sequence[float], settings: Settings, choice: Choice) -> list[Step]:
-    """What every frame is enhanced with: g̅ += (1 - exp(-dt / 1 s)) (g - g̅), anew at cuts; factor exp(g̅ - g)."""
-    steps: list[Step] = []
-    mean, luma, dark = 0.0, 0.0, True
-    for k, (air, measure, now) in enumerate(zip(timeline(measures, settings), measures, gains, strict=True)):
-        fresh = air.fresh or k == 0
-        if fresh:
-            mean = now
-        else:
-            mean += (1 - math.exp(-max(measure.time - measures[k - 1].time, 0.0) / TAU)) * (now - mean)
+class Brightness:
+    """The recursion over frames: whether LEDNet works on them, and the factor on its result that keeps it steady.
+
+    g̅ += (1 - exp(-dt / 1 s)) (g - g̅), anew at cuts; the factor is exp(g̅ - g), within e^±0.25.
+    """
+
+    def __init__(self, choice: Choice) -> None:
+        self._always = choice.always
+        self._mean, self._dark = 0.0, True
+        self._time: float | None = None
+
+    def dark(self, measure: Measure, fresh: bool) -> bool:
+        """Whether LEDNet works on the next frame; ``fresh`` says that a scene begins with it."""
         if measure.light is not None:
-            luma = measure.luma
-            dark = luma < (DARK if fresh or not dark else BRIGHT)
-        steps.append(Step(air, choice.always or dark, math.exp(min(max(mean - now, -MOST), MOST))))
-    return steps
+            self._dark = measure.luma < (DARK if fresh or not self._dark else BRIGHT)
+        return self._always or self._dark
+
+    def factor(self, time: float, gain: float, fresh: bool) -> float:
+        """The factor on the next frame's result, shown at ``time`` seconds, whose own gain is that."""
+        if fresh or self._time is None:
+            self._mean = gain
+        else:
+            self._mean += (1 - math.exp(-max(time - self._time, 0.0) / TAU)) * (gain - self._mean)
+        self._time = time
+        return math.exp(min(max(self._mean - gain, -MOST), MOST))
+
+
+def steps_of(measures: Sequence[Measure], gains: Sequence[float], settings: Settings, choice: Choice) -> list[Step]:
+    """What every frame of a clip is enhanced with; see ``Brightness`` and ``atmosphere.Course``."""
+    brightness = Brightness(choice)
+    return [
+        Step(air, brightness.dark(measure, air.fresh), brightness.factor(measure.time, now, air.fresh))
+        for air, measure, now in zip(timeline(measures, settings), measures, gains, strict=True)
+    ]
 
 
 class NightEnhancer:
@@ -137,19 +145,20 @@ def night_video(
     source: Path, output: Path, workdir: Path, enhancer: Enhancer, *, choice: Choice | None = None,
     settings: Settings | None = None, workers: int = 1, batch: int = 1,
     progress: Progress = lambda stage, part: None, should_stop: Callable[[], bool] = lambda: False,
-    segment_frames: int | None = None,
+    segment_frames: int | None = None, name: str = "",
 ) -> Done:  # fmt: skip
     """Enhance a video into an MP4. ``workdir`` holds finished parts: give the same one again to go on after a stop.
 
-    ``progress(stage, fraction)`` gets "measure", "render" or "join" and the share done, 0..1, from this thread.
-    ``Done.passed_through`` counts frames of daylight that LEDNet did not touch.
+    ``name`` is what people call the file, if its path does not say it. ``progress(stage, fraction)`` gets "measure",
+    "render" or "join" and the share done, 0..1, from this thread.
+    ``Done.passed_through`` counts frames that nothing was done to: daylight without haze.
 
     Raises:
         VideoError: E-VID-01 to E-VID-04, E-VID-09, E-OUT-01.
         JobCancelledError: ``should_stop`` said so; nothing half-written is left.
     """
     choice, settings = choice or Choice(), settings or Settings()
-    clip = _plan(source, workdir, enhancer, choice, settings, segment_frames)
+    clip = _plan(source, workdir, enhancer, choice, settings, segment_frames, name)
     dehazer = Dehazer(settings) if choice.dehaze else None
     total = max(1, len(clip.pts))
 
@@ -170,15 +179,21 @@ def night_video(
     findings = list(clip.findings)
     if len(clip.pts) > written:
         findings.append(Finding("E-VID-10", values={"value": len(clip.pts) - written}))
-    passed = sum(not step.dark for step in steps.values())
-    return Done(output, written, sum(step.air.fresh for step in steps.values()) - 1, passed, findings)
+    chosen = [(step.dark, choice.dehaze and not step.air.night) for step in steps.values()]
+    passed = sum(not any(done) for done in chosen)
+    if passed:
+        findings.append(Finding("E-ENH-16", values={"value": passed, "total": written}))
+    cuts = sum(step.air.fresh for step in steps.values()) - 1
+    brightened, dehazed = (sum(column) for column in zip(*chosen, strict=True))
+    return Done(output, written, cuts, passed, findings, brightened=brightened, dehazed=dehazed)
 
 
 def _plan(
-    path: Path, workdir: Path, enhancer: Enhancer, choice: Choice, settings: Settings, segment_frames: int | None
-) -> Clip:
+    path: Path, workdir: Path, enhancer: Enhancer, choice: Choice, settings: Settings, segment_frames: int | None,
+    name: str = "",
+) -> Clip:  # fmt: skip
     """Probe a video and make ``workdir`` ready; what it holds of another file, network or choice is thrown away."""
-    clip = probe(path, segment_frames) if segment_frames else probe(path)
+    clip = probe(path, segment_frames or SEGMENT_FRAMES, name)
     stat = path.stat()
     identity = [FORMAT, stat.st_size, stat.st_mtime_ns, asdict(settings), asdict(choice), encode.ENCODER, len(clip.pts)]
     identity += [enhancer.card.get("weights_sha256"), enhancer.bf16, [segment.start for segment in clip.segments]]

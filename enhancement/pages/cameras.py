@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from enhancement import selectors
+from enhancement.models import Enhancement
 from enhancement.pages.clips import PAGE_SIZE
 from enhancement.pages.rows import ClipRow
 from minegis.access.permissions import Action, allowed, readers, require
@@ -64,6 +65,7 @@ def camera(request: PageRequest, camera_id: UUID) -> HttpResponse:
         "may_watch": allowed(request.user, Action.WATCH_CLIP, found.region),
         "may_start": allowed(request.user, Action.START_ENHANCEMENT, found.region),
         "stream": found.live_streams.filter(running=True).first(),
+        "remembered": Enhancement.Method(found.preset.get("method") or Enhancement.Method.DEHAZE).label,
     }
     if allowed(request.user, Action.EDIT_CAMERA, found.region):
         context |= _editing(request) | {"may_edit": True}

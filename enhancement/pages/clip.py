@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -14,11 +13,13 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from enhancement import selectors
 from enhancement.dehaze.settings import PRESETS, RANGES
+from enhancement.lednet.facts import DARK
 from enhancement.models import Clip, Enhancement
 from enhancement.pages.rows import ClipRow, EnhancementRow, readings_of
 from enhancement.services.clips import clip_delete, may_delete
-from enhancement.services.enhancements import DEFAULT_PRESET, enhancement_start
+from enhancement.services.enhancements import enhancement_start
 from enhancement.services.frames import frame_pin
+from enhancement.services.methods import DEFAULT_PRESET, choice_from, params_of
 from minegis.access.permissions import Action, allowed
 from minegis.access.requests import PageRequest
 
@@ -56,6 +57,8 @@ def clip(request: PageRequest, clip_id: UUID) -> HttpResponse:
         "watched": watched,
         "presets": list(PRESETS),
         "start": start,
+        "methods": Enhancement.Method.choices,
+        "is_dark": _is_dark(found),
         "sliders": _sliders(start["params"]),
         "may_start": watched and _may(request, Action.START_ENHANCEMENT, found),
         "may_keep": watched and _may(request, Action.DOWNLOAD_CLIP, found),
@@ -69,12 +72,23 @@ def clip(request: PageRequest, clip_id: UUID) -> HttpResponse:
 
 
 def _start(clip: Clip, chosen: Enhancement | None) -> dict[str, Any]:
-    """Where the sliders stand: at the shown result's parameters, else at the camera's, else at the preset's."""
+    """Where the form stands: at the shown result's parameters, else at the camera's, else at what the light says."""
     if chosen is not None:
-        return {"preset": chosen.preset or DEFAULT_PRESET, "params": chosen.params}
-    if clip.camera is not None and clip.camera.preset.get("params"):
-        return {"preset": clip.camera.preset.get("preset", DEFAULT_PRESET), "params": clip.camera.preset["params"]}
-    return {"preset": DEFAULT_PRESET, "params": asdict(PRESETS[DEFAULT_PRESET])}
+        method, preset, params = chosen.method, chosen.preset, chosen.params
+    elif clip.camera is not None and clip.camera.preset.get("params"):
+        kept = clip.camera.preset
+        method, preset, params = kept.get("method", Enhancement.Method.DEHAZE), kept.get("preset"), kept["params"]
+    else:
+        method, preset = (Enhancement.Method.LEDNET if _is_dark(clip) else Enhancement.Method.DEHAZE), DEFAULT_PRESET
+        params = params_of(method, preset, {})[0]
+    night = choice_from(Enhancement.Method.LEDNET, params if method == Enhancement.Method.LEDNET else {})
+    return {"method": str(method), "preset": preset or DEFAULT_PRESET, "params": params, "night": night}
+
+
+def _is_dark(clip: Clip) -> bool:
+    """Whether its pictures are those of a night; not known of clips that came before their light was measured."""
+    luma = clip.facts.get("luma")
+    return luma is not None and luma < DARK
 
 
 def _sliders(params: dict[str, Any]) -> list[dict[str, Any]]:
@@ -102,6 +116,7 @@ def _player(clip: Clip, chosen: Enhancement | None) -> dict[str, Any]:
         "frames": clip.frames or 1,
         "seconds": clip.seconds or 0,
         "preview": reverse("api:clip-preview", args=[clip.pk]),
+        "estimate": reverse("api:clip-estimate", args=[clip.pk]) if clip.kind == Clip.Kind.VIDEO else None,
         "presets": presets,
         "result": str(chosen.pk) if chosen else None,
     }
@@ -130,14 +145,18 @@ def progress(request: PageRequest, clip_id: UUID) -> HttpResponse:
 
 @require_POST
 def start(request: PageRequest, clip_id: UUID) -> HttpResponse:
-    """Queue an enhancement with the sliders' parameters."""
+    """Queue an enhancement with the form's parameters."""
     given = request.POST
-    params = {name: given[name] for name in SLIDERS if given.get(name)}
+    method = given.get("method", Enhancement.Method.DEHAZE.value)
+    params: dict[str, Any] = {name: given[name] for name in SLIDERS if given.get(name)}
     if given.get("window_auto"):
         params["window_size"] = "auto"
+    if method == Enhancement.Method.LEDNET:  # its form has boxes instead of sliders
+        params = {name: bool(given.get(name)) for name in ("dehaze", "always")}
     enhancement_start(
         clip=_visible(request, clip_id),
         user=request.user,
+        method=method,
         preset_name=given.get("preset", DEFAULT_PRESET),
         params=params,
         remember=bool(given.get("remember")),

@@ -8,7 +8,11 @@ from minegis.access.requests import PageRequest
 from minegis.jobs.pages import JobRow
 from minegis.templatetags.ui import percent
 
-READINGS = ("residual", "contrast_gain", "colour_shift", "saturated", "flicker")
+READINGS = (
+    "brightness", "contrast_gain", "noise", "residual", "colour_shift", "saturated", "flicker", "brightened", "dehazed",
+)  # fmt: skip
+SHARES = {"saturated": 1, "brightened": 0, "dehazed": 0}  # decimals of their percent
+RATIOS = ("brightness", "contrast_gain", "noise", "flicker")
 
 
 def readings_of(enhancement: Enhancement | None) -> dict[str, str]:
@@ -17,12 +21,12 @@ def readings_of(enhancement: Enhancement | None) -> dict[str, str]:
     texts = {}
     for name in READINGS:
         value = values.get(name)
-        if value is None:
-            texts[name] = "—"
-        elif name == "saturated":
-            texts[name] = percent(value, 1)
+        if value is None or (name == "residual" and enhancement and enhancement.method == Enhancement.Method.LEDNET):
+            texts[name] = "—"  # of a night's picture the dark channel says nothing
+        elif name in SHARES:
+            texts[name] = percent(value, SHARES[name])
         else:
-            texts[name] = f"{'×' if name in ('contrast_gain', 'flicker') else ''}{value:.{2 if value >= 1 else 3}f}"
+            texts[name] = f"{'×' if name in RATIOS else ''}{value:.{2 if value >= 1 else 3}f}"
     return texts
 
 

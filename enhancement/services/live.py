@@ -14,8 +14,9 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from enhancement.models import LiveStream
-from enhancement.services.enhancements import DEFAULT_PRESET, settings_from, settings_of
+from enhancement.lednet.facts import shipped_card
+from enhancement.models import Enhancement, LiveStream
+from enhancement.services.methods import DEFAULT_PRESET, choice_from, params_of, settings_from
 from minegis.access.models import User
 from minegis.access.permissions import Action, require
 from minegis.errors import JobError, VideoError
@@ -40,6 +41,7 @@ def live_start(*, camera: Camera, user: User) -> LiveStream:
     Raises:
         ForbiddenError: the user may not enhance pictures of the region.
         VideoError: E-VID-21, the camera has no stream.
+        EnhancementError: E-ENH-15, its pictures want the night enhancement, whose weights are not there.
     """
     require(user, Action.START_ENHANCEMENT, camera.region)
     camera = Camera.objects.select_for_update(of=("self",)).select_related("region").get(pk=camera.pk)
@@ -49,8 +51,11 @@ def live_start(*, camera: Camera, user: User) -> LiveStream:
     if running is not None:
         live_watched(stream=running)
         return running
-    kept = camera.preset.get("params") or asdict(settings_of(DEFAULT_PRESET, {})[0])
-    made = LiveStream.objects.create(camera=camera, params=kept, started_by=user)
+    method = camera.preset.get("method") or Enhancement.Method.DEHAZE
+    if method != Enhancement.Method.DEHAZE:
+        shipped_card()
+    kept = camera.preset.get("params") or params_of(method, DEFAULT_PRESET, {})[0]
+    made = LiveStream.objects.create(camera=camera, method=method, params=kept, started_by=user)
     made.job = job_submit(
         kind="live", params={"stream_id": str(made.pk)}, created_by=user, region=camera.region, title=camera.name
     )
@@ -92,9 +97,17 @@ def live_run(context: JobContext) -> None:
         alone = timezone.now() - watched > UNWATCHED
 
     try:
+        dehazer = Dehazer(settings_from(stream.params))
+        choice, night = choice_from(stream.method, stream.params), None
+        if choice is not None:
+            from enhancement.lednet.apply import shipped
+            from enhancement.lednet.live import LiveNight
+
+            context.progress("connecting", 0.0)
+            night = LiveNight(shipped(), dehazer, choice)
         status = relay(
-            stream.camera.stream_address, folder, Dehazer(settings_from(stream.params)), tell=tell,
-            should_stop=lambda: alone or context.should_stop(),
+            stream.camera.stream_address, folder, dehazer, tell=tell, treat=night,
+            longest=night.longest if night else None, should_stop=lambda: alone or context.should_stop(),
         )  # fmt: skip
         context.progress("streaming", 0.0)  # a cancelled job ends as cancelled
         with context.publish():

@@ -30,13 +30,16 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came out: the file, its frames, cuts of scene found, frames passed through, and what was remarkable."""
+    """What came out: the file, its frames, cuts of scene found, frames passed through, what was remarkable, and of how
+    many frames haze was taken and LEDNet brightened."""
 
     path: Path
     frames: int
     cuts: int
     passed_through: int
     findings: list[Finding]
+    dehazed: int = 0
+    brightened: int = 0
 
 
 def plan(path: Path, workdir: Path, settings: Settings, segment_frames: int | None = None, name: str = "") -> Clip:
@@ -167,4 +170,4 @@ def dehaze_video(
     passed = sum(air.night for air in airs.values())
     if passed:
         findings.append(Finding("E-VID-11", values={"value": passed, "total": written}))
-    return Done(output, written, sum(air.fresh for air in airs.values()) - 1, passed, findings)
+    return Done(output, written, sum(air.fresh for air in airs.values()) - 1, passed, findings, written - passed)

@@ -22,7 +22,8 @@ from av.error import FFmpegError
 from av.video.frame import PictureType
 
 from enhancement.dehaze.fast import Dehazer
-from enhancement.video.atmosphere import Course, Measure, Meter
+from enhancement.dehaze.pixels import Frame
+from enhancement.video.atmosphere import Air, Course, Measure, Meter
 from enhancement.video.colour import to_yuv420
 from enhancement.video.encode import picture_of
 from enhancement.video.steady import SteadyDehazer
@@ -58,6 +59,9 @@ class Status:
 class _Arrived:
     frame: Any
     at: float  # seconds of the epoch
+
+
+Treat = Callable[[Frame, Air, Measure], Frame]  # of bytes (H, W, 3), B, G, R
 
 
 class _Reader(threading.Thread):
@@ -159,18 +163,20 @@ class _Hls:
 
 def relay(
     address: str, folder: Path, dehazer: Dehazer, *, should_stop: Callable[[], bool],
-    tell: Callable[[Status], None] = lambda status: None,
+    tell: Callable[[Status], None] = lambda status: None, treat: Treat | None = None, longest: int | None = None,
 ) -> Status:  # fmt: skip
     """Enhance a stream until ``should_stop`` says so; ``folder`` holds ``index.m3u8``, its files and ``status.json``.
 
     ``tell`` hears how it does about once a second, also while the camera is away. A size that changes after a new
-    connection is scaled to the first one.
+    connection is scaled to the first one, which is shrunk so that no side is longer than ``longest`` pixels. ``treat``
+    does what is wanted with each frame, its air and its measure; by default haze is taken out.
     """
     folder.mkdir(parents=True, exist_ok=True)
     status = Status()
     reader = _Reader(address, status)
     reader.start()
     meter, course, steady = Meter(dehazer.settings), Course(dehazer.settings), SteadyDehazer(dehazer)
+    treat = treat or (lambda frame, air, measure: steady(frame, air))
     out: _Hls | None = None
     held: tuple[_Arrived, Any, Measure] | None = None  # one frame is held back: a flash shows only by its successor
     began = told = 0.0
@@ -186,7 +192,7 @@ def relay(
                 continue
             started = time.perf_counter()
             if out is None:
-                out = _Hls(folder, arrived.frame.width, arrived.frame.height)
+                out = _Hls(folder, *_fitted(arrived.frame.width, arrived.frame.height, longest))
                 status.width, status.height, began = out.width, out.height, arrived.at
             frame = arrived.frame
             if (frame.width, frame.height) != (status.width, status.height):
@@ -195,7 +201,8 @@ def relay(
             status.frames += 1
             if held is not None:
                 before, picture, known = held
-                out.write(steady(picture, course.step(known, measure)), round((before.at - began) / CLOCK))
+                done = treat(picture, course.step(known, measure), known)
+                out.write(done, round((before.at - began) / CLOCK))
                 if (now := out.listed()) != listed:
                     listed = now
                     status.behind, status.last_at = time.time() - before.at, before.at
@@ -207,6 +214,11 @@ def relay(
             out.close()
         reader.join(OPEN_S + READ_S)
     return status
+
+
+def _fitted(width: int, height: int, longest: int | None) -> tuple[int, int]:
+    shrink = 1.0 if longest is None else max(1.0, max(width, height) / longest)
+    return max(2, round(width / shrink)), max(2, round(height / shrink))
 
 
 def _write_status(folder: Path, status: Status) -> None:

@@ -2,7 +2,7 @@
 import { number, t } from "./messages";
 import { toast } from "./toast";
 
-type Params = Record<string, number | string>;
+type Params = Record<string, number | string | boolean>;
 interface PlayerData {
   clip: string;
   kind: "video" | "image";
@@ -10,6 +10,7 @@ interface PlayerData {
   frames: number;
   seconds: number;
   preview: string;
+  estimate: string | null;
   presets: Record<string, Params>;
   result: string | null;
 }
@@ -294,10 +295,15 @@ const form = byId<HTMLFormElement>("parameters");
 const preset = byId<HTMLSelectElement>("preset");
 const auto = byId<HTMLInputElement>("window-auto");
 const sliders = form ? [...form.querySelectorAll<HTMLInputElement>("input[type=range]")] : [];
+const boxes = form ? [...form.querySelectorAll<HTMLInputElement>("[data-for=lednet] input")] : [];
+const busy = byId("busy")!;
 let waiting: ReturnType<typeof setTimeout> | undefined;
 let running: AbortController | null = null;
 
+const method = () => form?.querySelector<HTMLInputElement>("[name=method]:checked")?.value ?? "dehaze";
+
 function params(): Params {
+  if (method() === "lednet") return Object.fromEntries(boxes.map((box) => [box.name, box.checked]));
   const chosen: Params = Object.fromEntries(sliders.map((slider) => [slider.name, Number(slider.value)]));
   if (auto?.checked) chosen.window_size = "auto";
   return chosen;
@@ -321,11 +327,12 @@ async function ask(): Promise<void> {
   const mine = (running = new AbortController());
   const state = byId("preview-state")!;
   state.textContent = t("previewing");
+  busy.hidden = false;
   try {
     const answer = await fetch(data.preview, {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-CSRFToken": document.body.dataset.csrf ?? "" },
-      body: JSON.stringify({ seconds: before?.currentTime ?? 0, preset: preset?.value, params: params() }),
+      body: JSON.stringify({ seconds: before?.currentTime ?? 0, method: method(), preset: preset?.value, params: params() }),
       signal: mine.signal,
     });
     const body = (await answer.json()) as Preview & { title?: string; code?: string };
@@ -341,20 +348,60 @@ async function ask(): Promise<void> {
     state.textContent = t("previewed", { time: clock(body.seconds), ms: number(body.took_ms) });
     player.dataset.previews = String(Number(player.dataset.previews ?? 0) + 1);
     drawHistogram();
+    void estimate();
   } catch (error) {
     if (mine.signal.aborted) return;
     state.textContent = "";
     toast(error instanceof Error ? error.message : t("requestFailed"), "danger");
+  } finally {
+    if (running === mine) busy.hidden = true;
   }
 }
 
+// ---- How long the whole clip would take, before anybody starts it -------------------------------------------------
+const LONG = 600; // seconds above which the text warns
+const told = byId("estimate");
+let estimated = ""; // the method that the text is of
+
+/** A duration in its largest unit. */
+function duration(seconds: number): string {
+  const [unit, size] = seconds >= 5400 ? (["hour", 3600] as const) : seconds >= 90 ? (["minute", 60] as const) : (["second", 1] as const);
+  return new Intl.NumberFormat(document.documentElement.lang, { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: unit === "hour" ? 1 : 0 }).format(Math.max(1, seconds / size));
+}
+
+async function estimate(): Promise<void> {
+  const wanted = method();
+  if (!told || !data.estimate || estimated === wanted) return;
+  estimated = wanted;
+  told.className = "soft m-0";
+  told.textContent = t("estimating");
+  try {
+    const answer = await fetch(`${data.estimate}?method=${wanted}`);
+    const body = (await answer.json()) as { seconds: number; ahead: number };
+    if (wanted !== method()) return;
+    if (!answer.ok) throw new Error();
+    const ahead = body.ahead ? ` · ${t("estimateAhead", { n: number(body.ahead) })}` : "";
+    told.textContent = t("estimate", { time: duration(body.seconds) }) + ahead;
+    told.className = body.seconds > LONG ? "state-care m-0" : "soft m-0";
+    told.dataset.seconds = body.seconds.toFixed(1);
+  } catch {
+    if (wanted !== method()) return;
+    told.textContent = "";
+    estimated = "";
+  }
+}
+
+const SHARES: Record<string, number> = { saturated: 1, brightened: 0, dehazed: 0 }; // decimals of their percent
+const RATIOS = ["brightness", "contrast_gain", "noise", "flicker"];
+
 function showReadings(readings: Record<string, number>): void {
+  for (const cell of document.querySelectorAll<HTMLElement>("[data-night]")) cell.hidden = readings.brightened === undefined;
   for (const cell of document.querySelectorAll<HTMLElement>("[data-reading]")) {
     const name = cell.dataset.reading!;
     const value = readings[name];
-    if (value === undefined) cell.textContent = "—";
-    else if (name === "saturated") cell.textContent = `${number(value * 100, 1)} %`;
-    else cell.textContent = `${name === "contrast_gain" ? "×" : ""}${number(value, value >= 1 ? 2 : 3)}`;
+    if (value === undefined || (name === "residual" && method() === "lednet")) cell.textContent = "—";
+    else if (name in SHARES) cell.textContent = `${number(value * 100, SHARES[name])} %`;
+    else cell.textContent = `${RATIOS.includes(name) ? "×" : ""}${number(value, value >= 1 ? 2 : 3)}`;
   }
 }
 
@@ -376,6 +423,16 @@ for (const slider of sliders) {
     preview();
   });
 }
+form?.addEventListener("change", (event) => {
+  const changed = event.target as HTMLInputElement;
+  if (changed.name !== "method" && !boxes.includes(changed)) return;
+  form.dataset.method = method();
+  pause();
+  preview();
+  void estimate();
+});
+byId("start")?.addEventListener("pointerenter", () => void estimate());
+byId("start")?.addEventListener("focus", () => void estimate());
 auto?.addEventListener("change", () => {
   showValues();
   preview();
@@ -390,6 +447,8 @@ preset?.addEventListener("change", () => {
   showValues();
   preview();
 });
+// A network takes its time: said at once. Dehazing is fast, and asking would load its kernels for nothing.
+if (!data.result && method() !== "dehaze") void estimate();
 showValues();
 mode(false);
 showView();

@@ -35,6 +35,7 @@ KINDS = {
     "model_check": gettext_lazy("Check of a model"),
     "clip": gettext_lazy("Check of a video"),
     "enhance": gettext_lazy("Enhancement"),
+    "enhance_night": gettext_lazy("Night enhancement"),
     "live": gettext_lazy("Live stream"),
 }
 STAGES = {
@@ -67,7 +68,7 @@ STAGES = {
     "train": gettext_lazy("learning"),
     "judge": gettext_lazy("judging the models"),
     "proxy": gettext_lazy("making a copy that browsers play"),
-    "measure": gettext_lazy("measuring the haze"),
+    "measure": gettext_lazy("measuring every frame"),
     "render": gettext_lazy("enhancing"),
     "join": gettext_lazy("joining"),
     "connecting": gettext_lazy("connecting"),

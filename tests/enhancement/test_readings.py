@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from enhancement.readings import read_videos, unsteadiness
+from enhancement.readings import noise_of, read_pictures, read_videos, unsteadiness
 from tests.fixtures.clips import pictures, write_clip
 
 
@@ -29,3 +29,18 @@ def test_a_flickering_result_is_told_from_a_steady_one(tmp_path: Path) -> None:
     assert good["contrast_gain"] == pytest.approx(1.5, rel=0.1)
     assert good["flicker"] < 3
     assert bad["flicker"] > 10 * good["flicker"]
+    assert good["brightness"] == pytest.approx(np.mean(clear) / np.mean(frames), rel=0.1)
+
+
+def test_noise_is_measured_in_proportion_to_the_brightness() -> None:
+    rng = np.random.default_rng(3)
+    ramp = np.repeat(np.linspace(30, 60, 120)[None], 90, 0)[..., None].repeat(3, 2)
+    dark = ramp + rng.normal(0, 4, (90, 120, 1))
+    assert noise_of(dark) == pytest.approx(4 / 255, rel=0.05)
+    assert noise_of(ramp) < 0.1 / 255
+    brighter, cleaner = (np.clip(x, 0, 255).astype(np.uint8) for x in (dark * 2, ramp * 2 + (dark - ramp) / 2))
+    before = dark.astype(np.uint8)
+    assert read_pictures(before, brighter)["noise"] == pytest.approx(1, rel=0.05)
+    found = read_pictures(before, cleaner)
+    assert found["noise"] == pytest.approx(0.25, rel=0.1)
+    assert found["brightness"] == pytest.approx(2, rel=0.05)

@@ -134,3 +134,27 @@ def test_a_camera_is_made_where_one_may(make_user: Any, regions: Any, footage: A
     elsewhere = reviewer.post("/api/v1/cameras/", wanted | {"code": "CAM-4", "region": "650400"}, format="json")
     assert elsewhere.status_code == 404
     assert client(footage.user).post("/api/v1/cameras/", wanted, format="json").status_code == 403
+
+
+def test_the_time_of_an_enhancement_is_told_before(footage: Any, make_user: Any, regions: Any) -> None:
+    from enhancement.estimates import PACE
+    from minegis.jobs.models import Job
+
+    Job.objects.create(kind="enhance_night", queue="gpu", state="succeeded", max_attempts=1, result={PACE: 1000.0})
+    Job.objects.create(kind="interpret", queue="gpu", state="queued", max_attempts=1)
+    api, place = client(footage.user), f"/api/v1/clips/{footage.clip.pk}/estimate/"
+    told = api.get(f"{place}?method=lednet").json()
+    assert (told["basis"], told["ahead"], told["ms_per_megapixel"]) == ("jobs", 1, 1000.0)
+    assert told["seconds"] == pytest.approx(24 * 0.01536)
+    assert api.get(f"{place}?method=magic").status_code == 400
+    assert client(make_user("uploader", regions.turpan)).get(f"{place}?method=lednet").status_code == 404
+
+
+def test_the_night_is_started_over_http(footage: Any) -> None:
+    api = client(footage.user)
+    wanted = {"clip": str(footage.clip.pk), "method": "lednet", "params": {"dehaze": True}}
+    made = api.post("/api/v1/enhancements/", wanted, format="json")
+    assert (made.status_code, made.json()["method"], made.json()["state"]) == (202, "lednet", "queued")
+    assert (made.json()["params"]["dehaze"], made.json()["params"]["always"]) == (True, True)
+    bad = api.post("/api/v1/enhancements/", wanted | {"params": {"always": "perhaps"}}, format="json")
+    assert (bad.status_code, bad.json()["code"]) == (422, "E-ENH-02")

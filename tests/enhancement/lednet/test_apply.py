@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from enhancement.lednet.apply import Enhancer, padded_to_multiple, tile_side
+from enhancement.lednet.apply import Enhancer, padded_to_multiple
 from enhancement.lednet.network import LEDNet
+from enhancement.lednet.tiles import tile_side
 from minegis.errors import EnhancementError, ModelError
 from minegis.training import checkpoint
 

@@ -10,8 +10,9 @@ import pytest
 from enhancement.dehaze.settings import Settings
 from enhancement.lednet.apply import Enhancer
 from enhancement.lednet.cli import main
+from enhancement.lednet.facts import Choice
 from enhancement.lednet.network import LEDNet
-from enhancement.lednet.video import Choice, gain, night_video, scaled, steps_of
+from enhancement.lednet.video import gain, night_video, scaled, steps_of
 from enhancement.quality import flicker
 from enhancement.video.atmosphere import Measure
 from minegis.errors import JobCancelledError
@@ -129,7 +130,8 @@ def test_the_command_takes_images_and_folders(tmp_path: Path, night: Path, capsy
     Image.fromarray(np.full((20, 24, 3), 40, np.uint8)).save(given / "a.jpg")
     (given / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     (given / "n.mp4").write_bytes(night.read_bytes())
-    status = main([str(given), "-o", str(tmp_path / "out"), "--weights", str(weights), "--lang", "en"])
+    way = ["--weights", str(weights), "--engine", "torch", "--lang", "en"]
+    status = main([str(given), "-o", str(tmp_path / "out"), *way])
     assert status == 2
     assert "bad.png: error E-ENH-07" in capsys.readouterr().err
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jpg", "deep.png", "n.mp4"]

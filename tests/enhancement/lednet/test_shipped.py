@@ -9,9 +9,11 @@ import pytest
 
 from enhancement.haze_simulation import mining_scene
 from enhancement.lednet import apply
-from enhancement.lednet.apply import SHIPPED, Enhancer, computed_pixels, shipped
+from enhancement.lednet.apply import Enhancer, shipped
 from enhancement.lednet.cli import main
 from enhancement.lednet.degradation.pipeline import degrade
+from enhancement.lednet.facts import SHIPPED, shipped_card
+from enhancement.lednet.tiles import computed_pixels
 from enhancement.quality import GREY, psnr
 from minegis.errors import EnhancementError
 from minegis.training import checkpoint
@@ -20,6 +22,7 @@ from minegis.training import checkpoint
 def test_the_card_names_the_weights_and_what_they_cannot_do() -> None:
     state, card = checkpoint.load(SHIPPED)
     assert state
+    assert card == shipped_card()
     assert (card["name"], card["network"]["name"]) == ("lednet-t", "lednet")
     assert card["limits"]
     assert card["trained_on"]
@@ -54,6 +57,8 @@ def test_weights_that_are_not_there_are_named_with_what_to_do(
 ) -> None:
     with pytest.raises(EnhancementError) as missing:
         shipped(tmp_path / "lednet-t.safetensors")
+    with pytest.raises(EnhancementError, match="E-ENH-15"):
+        shipped_card(tmp_path / "lednet-t.safetensors")
     assert (missing.value.code, missing.value.status) == ("E-ENH-15", 503)
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     arguments = [

@@ -14,8 +14,9 @@ from PIL import Image
 from enhancement.models import Enhancement, EvidenceFrame
 from enhancement.quality import GREY
 from enhancement.services import files
-from enhancement.services.enhancements import enhancement_start, settings_from, settings_of
+from enhancement.services.enhancements import enhancement_start
 from enhancement.services.frames import frame_pin
+from enhancement.services.methods import settings_from, settings_of
 from enhancement.video.shots import shot_at
 from minegis.errors import EnhancementError, ForbiddenError, VideoError
 from minegis.registry.models import Camera
@@ -62,11 +63,9 @@ def test_the_same_again_names_what_is_there(enhanced: Any) -> None:
     assert caught.value.values["value"] == enhanced.enhancement.pk
 
 
-def test_methods_to_come_are_admitted_by_the_record_and_refused_by_the_service(footage: Any) -> None:
+def test_a_method_that_is_none_is_refused_by_service_and_record(footage: Any) -> None:
     with pytest.raises(EnhancementError, match="E-ENH-02"):
-        enhancement_start(clip=footage.clip, user=footage.user, method="lednet")
-    for method in ("lednet", "chain"):
-        Enhancement.objects.create(clip=footage.clip, method=method)
+        enhancement_start(clip=footage.clip, user=footage.user, method="magic")
     with pytest.raises(IntegrityError), transaction.atomic():
         Enhancement.objects.create(clip=footage.clip, method="magic")
 
