@@ -86,6 +86,7 @@ def _video(context: JobContext, row: Enhancement, source: Path) -> Made:
     readings |= {"cuts": done.cuts, "passed_through": done.passed_through}
     if row.at_night:
         readings |= {"brightened": done.brightened / done.frames, "dehazed": done.dehazed / done.frames}
+        readings["flicker"] /= max(readings["brightness"], 1.0)  # eight times as bright trembles eight times as much
     work = estimates.megapixels(row.clip, row.method)
     touched = done.brightened if row.at_night else done.dehazed
     if work >= estimates.LEAST and not resumed and 2 * touched >= done.frames:
