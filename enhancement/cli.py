@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from enhancement import images
 from enhancement.dehaze.fast import Dehazer
 from enhancement.dehaze.settings import PRESETS, Settings, preset
 from enhancement.video import source as videos
-from enhancement.video.enhance import dehaze_video
+from enhancement.video.enhance import Done, Progress, dehaze_video
 from minegis.errors import EnhancementError, Finding, Language, MineGISError
 from minegis.terminal import default_language, finding_line
 
@@ -69,16 +69,23 @@ def run(options: argparse.Namespace) -> int:
     except MineGISError as error:
         say(error.finding(), language)
         return FAILED
+
+    def work(source: Path, output: Path) -> list[Finding]:
+        return _video(source, output, dehazer, options) if is_video(source) else dehaze_file(source, output, dehazer)
+
+    return each_of(pairs, work, language)
+
+
+def each_of(
+    pairs: Sequence[tuple[Path, Path]], work: Callable[[Path, Path], list[Finding]], language: Language
+) -> int:  # fmt: skip
+    """Work on files one by one and say what was remarkable; 2 if any failed, which does not stop the others."""
     failed = False
     for source, output in pairs:
         try:
-            if is_video(source):
-                findings = _video(source, output, dehazer, options)
-            else:
-                findings = dehaze_file(source, output, dehazer)
-            for finding in findings:
+            for finding in work(source, output):
                 say(finding, language, source)
-        except MineGISError as error:  # one bad file does not stop a folder
+        except MineGISError as error:
             say(error.finding(), language, source)
             failed = True
     return FAILED if failed else 0
@@ -104,21 +111,41 @@ def is_video(path: Path) -> bool:
 
 
 def _video(source: Path, output: Path, dehazer: Dehazer, options: argparse.Namespace) -> list[Finding]:
+    def make(workdir: Path, progress: Progress) -> Done:
+        return dehaze_video(source, output, workdir, dehazer, workers=options.workers, progress=progress)
+
+    return video_into(source, output, options.resume, _STAGES[options.lang], make)
+
+
+def video_into(
+    source: Path, output: Path, resume: Path | None, stages: Mapping[str, str], make: Callable[[Path, Progress], Done]
+) -> list[Finding]:
+    """Make a video, ``make(workdir, progress)``, with a bar on standard error that names the ``stages``.
+
+    Args:
+        source: to read.
+        output: to write.
+        resume: folder that keeps finished parts, in a folder of the file's name; None for none.
+        stages: texts of what ``progress`` reports.
+        make: makes it in a folder for finished parts.
+
+    Raises:
+        EnhancementError: E-VID-12, the output is no MP4; E-OUT-01, its folder cannot be written.
+    """
     if output.suffix.lower() != ".mp4":
         raise EnhancementError("E-VID-12", value=output.name)
     if not os.access(output.parent, os.W_OK | os.X_OK):
         raise EnhancementError("E-OUT-01", value=output)
     with ExitStack() as stack:
-        kept = options.resume / source.name if options.resume else None
+        kept = resume / source.name if resume else None
         workdir = kept or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="minegis-")))
         bar = stack.enter_context(tqdm(total=100, file=sys.stderr, bar_format=_BAR))
 
         def progress(stage: str, part: float) -> None:
-            bar.set_description_str(_STAGES[options.lang][stage], refresh=False)
+            bar.set_description_str(stages[stage], refresh=False)
             bar.update(max(0.0, 100 * part - bar.n))
 
-        done = dehaze_video(source, output, workdir, dehazer, workers=options.workers, progress=progress)
-    return done.findings
+        return make(workdir, progress).findings
 
 
 def _settings(options: argparse.Namespace) -> Settings:

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
-import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
-from tqdm import tqdm
-
 from enhancement import images
-from enhancement.cli import is_video, pairs_of, say
+from enhancement.cli import FAILED, each_of, is_video, pairs_of, say, video_into
 from enhancement.lednet.apply import Enhancer, fastest_engine
 from enhancement.lednet.facts import SHIPPED, Choice
 from enhancement.lednet.video import night_video
-from minegis.errors import EnhancementError, Finding, Language, MineGISError
+from enhancement.video.enhance import Done, Progress
+from minegis.errors import Finding, Language, MineGISError
 from minegis.terminal import default_language
 
-FAILED = 2
-_BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 _STAGES = {
     "zh": {"measure": "测量", "render": "增强", "join": "合成"},
     "en": {"measure": "measuring", "render": "enhancing", "join": "joining"},
@@ -61,16 +54,11 @@ def main(arguments: Sequence[str]) -> int:
     except MineGISError as error:
         say(error.finding(), language)
         return FAILED
-    failed = False
-    for source, output in pairs:
-        try:
-            enhance = _video if is_video(source) else _image
-            for finding in enhance(source, output, enhancer, options):
-                say(finding, language, source)
-        except MineGISError as error:  # one bad file does not stop a folder
-            say(error.finding(), language, source)
-            failed = True
-    return FAILED if failed else 0
+
+    def work(source: Path, output: Path) -> list[Finding]:
+        return (_video if is_video(source) else _image)(source, output, enhancer, options)
+
+    return each_of(pairs, work, language)
 
 
 def _engine(options: argparse.Namespace, videos: bool) -> Literal["torch", "openvino"]:
@@ -89,22 +77,12 @@ def _image(source: Path, output: Path, enhancer: Enhancer, options: argparse.Nam
 
 
 def _video(source: Path, output: Path, enhancer: Enhancer, options: argparse.Namespace) -> list[Finding]:
-    if output.suffix.lower() != ".mp4":
-        raise EnhancementError("E-VID-12", value=output.name)
-    if not os.access(output.parent, os.W_OK | os.X_OK):
-        raise EnhancementError("E-OUT-01", value=output)
-    with ExitStack() as stack:
-        kept = options.resume / source.name if options.resume else None
-        workdir = kept or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="minegis-")))
-        bar = stack.enter_context(tqdm(total=100, file=sys.stderr, bar_format=_BAR))
+    choice = Choice(dehaze=not options.no_dehaze, always=options.always)
 
-        def progress(stage: str, part: float) -> None:
-            bar.set_description_str(_STAGES[options.lang][stage], refresh=False)
-            bar.update(max(0.0, 100 * part - bar.n))
-
-        choice = Choice(dehaze=not options.no_dehaze, always=options.always)
-        done = night_video(
+    def make(workdir: Path, progress: Progress) -> Done:
+        return night_video(
             source, output, workdir, enhancer, choice=choice, workers=options.workers, batch=max(1, options.batch),
             progress=progress,
         )  # fmt: skip
-    return done.findings
+
+    return video_into(source, output, options.resume, _STAGES[options.lang], make)
