@@ -362,6 +362,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "WorkStateEnum": "minegis.jobs.models.Job.State",  # of jobs and of interpretation runs alike
         "SceneStateEnum": "landdamage.models.Scene.State",
+        "EnhancementMethodEnum": "enhancement.models.Enhancement.Method",
         "EditionStateEnum": "landdamage.models.Edition.State",
         "SubsidenceStateEnum": "landdamage.models.Subsidence.State",
         "BookStateEnum": "landdamage.models.books.STATE_CODES",

@@ -50,7 +50,7 @@ class EnhancementStartSerializer(serializers.Serializer[Any]):
     take ``dehaze`` (haze out first) and ``always`` (daylight too), true or false."""
 
     clip = serializers.UUIDField()
-    method = serializers.ChoiceField(Enhancement.Method.values, default=Enhancement.Method.DEHAZE.value)
+    method = serializers.ChoiceField(Enhancement.Method.choices, default=Enhancement.Method.DEHAZE.value)
     preset = serializers.CharField(max_length=20, default="standard")
     params = serializers.DictField(child=serializers.JSONField(), default=dict)
     remember = serializers.BooleanField(default=False, help_text="Keep the parameters for the clip's camera")
@@ -59,7 +59,7 @@ class EnhancementStartSerializer(serializers.Serializer[Any]):
 class StillRequestSerializer(serializers.Serializer[Any]):
     """A moment of the clip, a method and trial parameters."""
 
-    method = serializers.ChoiceField(Enhancement.Method.values, default=Enhancement.Method.DEHAZE.value)
+    method = serializers.ChoiceField(Enhancement.Method.choices, default=Enhancement.Method.DEHAZE.value)
     seconds = serializers.FloatField(min_value=0, default=0.0)
     preset = serializers.CharField(max_length=20, default="standard")
     params = serializers.DictField(child=serializers.JSONField(), default=dict)
@@ -88,7 +88,7 @@ class StillSerializer(serializers.Serializer[Any]):
 class EstimateRequestSerializer(serializers.Serializer[Any]):
     """For which method."""
 
-    method = serializers.ChoiceField(Enhancement.Method.values, default=Enhancement.Method.DEHAZE.value)
+    method = serializers.ChoiceField(Enhancement.Method.choices, default=Enhancement.Method.DEHAZE.value)
 
 
 class EstimateSerializer(serializers.Serializer[Any]):
