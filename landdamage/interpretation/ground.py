@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyogrio
-import pyogrio.errors
 import rasterio.features
 import shapely
 from affine import Affine
@@ -107,6 +105,9 @@ def read_area(path: Path) -> BaseGeometry:
     Raises:
         MineGISError: E-AOI-01 the file cannot be read, names no CRS or holds no polygon.
     """
+    import pyogrio
+    import pyogrio.errors
+
     if path.suffix.lower() not in SUFFIXES or not path.is_file():
         raise MineGISError("E-AOI-01", value=path.name, known=", ".join(SUFFIXES))
     try:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-import pyogrio
 import rasterio.shutil
 
 from landdamage.interpretation.patch_file import LAYER
@@ -48,6 +47,8 @@ def write_geopackage(results: Results, path: Path) -> None:
         if len(results) == 1:
             shutil.copyfile(next(iter(results.values())).patch_file, partial)
             return
+        import pyogrio
+
         for name, result in results.items():
             for batch in result.patch_batches():
                 batch.insert(0, "scene", name)
@@ -58,6 +59,8 @@ def write_geopackage(results: Results, path: Path) -> None:
 
 def write_flatgeobuf(results: Results, path: Path) -> None:
     """Write what ``write_geopackage`` writes as FlatGeobuf, batch by batch."""
+    import pyogrio
+
     with _appearing(path) as partial, tempfile.TemporaryDirectory(dir=path.parent, prefix=".minegis-") as folder:
         source = Path(folder) / "patches.gpkg"
         write_geopackage(results, source)

@@ -1,16 +1,21 @@
-"""Patches on disk: written batch by batch as they are found, read back the same way, never all in memory."""
+"""Patches on disk: written batch by batch as they are found, read back the same way, never all in memory.
+
+What reads and writes them is imported then: 60 MB that the network's stage has better use for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import geopandas as gpd
 import numpy as np
-import pyogrio
 
 from landdamage.taxonomy import FOREGROUND_IDS
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 LAYER = "patches"
 BATCH = 2000  # patches read at once
@@ -27,6 +32,8 @@ def write_patches(path: Path, batches: Iterable[gpd.GeoDataFrame], metadata: dic
     Returns:
         Sum of ``area_cm2`` for every foreground class id.
     """
+    import pyogrio
+
     for left_over in path.parent.glob(f"{path.stem}.*.partial*"):
         left_over.unlink()
     # A name of its own: an attempt that was given up must not add to the file of the next one.
@@ -56,6 +63,8 @@ def write_patches(path: Path, batches: Iterable[gpd.GeoDataFrame], metadata: dic
 
 def patch_count(path: Path) -> int:
     """How many patches a file of ``write_patches`` holds."""
+    import pyogrio
+
     return int(pyogrio.read_info(path, layer=LAYER)["features"])
 
 
@@ -64,6 +73,8 @@ def read_patches(path: Path, size: int = BATCH) -> Iterator[gpd.GeoDataFrame]:
 
     Without any patch there is one empty batch, which still has the columns.
     """
+    import pyogrio
+
     for first in range(0, max(patch_count(path), 1), size):
         # Feature numbers count from 1 and are the table's key, so each batch is found at once.
         batch = pyogrio.read_dataframe(path, layer=LAYER, where=f"fid > {first} AND fid <= {first + size}")

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
@@ -24,6 +23,9 @@ from landdamage.interpretation.strips import StripStore
 from landdamage.taxonomy import BY_ID, damage_kind
 from minegis.errors import JobCancelledError
 from minegis.units import CGCS2000_EPSG, areas_cm2, reproject
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 SIMPLIFY_PIXELS = 1.0  # stairs of pixels become straight edges; nothing moves by more than half a pixel
 MIN_AREA_M2 = 400.0
@@ -131,6 +133,8 @@ def _write(
 
 
 def _patches(whole: Pieces, source: SceneSource) -> gpd.GeoDataFrame:
+    import geopandas as gpd
+
     grid = source.transform
     matrix = np.array([[grid.a, grid.d], [grid.b, grid.e]])
     placed = shapely.transform(whole.polygons, lambda xy: xy @ matrix + (grid.c, grid.f))

@@ -6,10 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import geopandas as gpd
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from landdamage.interpretation.blocks import BLOCK_PIXELS, Claims, Shared, cut, share_key
 from landdamage.interpretation.engine import Engine
@@ -21,7 +18,11 @@ from landdamage.interpretation.predict import predict_blocks, predict_strips
 from landdamage.interpretation.source import SceneSource, open_scene
 from landdamage.interpretation.strips import StripStore
 from minegis.errors import Finding
+from minegis.heap import give_back
 from minegis.windows import OVERLAP, PANEL_WIDTH, Plan
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 NETWORK_SHARE = 0.8  # of the progress bar
 Crew = Callable[[Shared], AbstractContextManager[Claims]]  # how workers come to their blocks
@@ -68,6 +69,8 @@ class Interpretation:
     @property
     def patches(self) -> gpd.GeoDataFrame:
         """All patches at once: for scenes whose patches fit in memory."""
+        import pandas as pd
+
         return pd.concat(list(self.patch_batches()), ignore_index=True)
 
 
@@ -128,6 +131,7 @@ def interpret_scene(
         else:
             with crew(shared) as claims:
                 computed = predict_blocks(source, engine, shared, claims, reached, should_stop)
+        give_back()
         rasters = Rasters(workdir / "class.tif", workdir / "confidence.tif", workdir / "margin.tif")
         tags = {
             "MODEL": f"{card.name} {card.version}",

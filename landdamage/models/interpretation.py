@@ -117,7 +117,10 @@ class Patch(models.Model):
         UNKNOWN = "unknown", _("Undecided")
 
     patch_id = models.BigAutoField(primary_key=True)
-    run = models.ForeignKey(InterpretationRun, models.CASCADE, related_name="patches", verbose_name=_("run"))
+    # The index on run and class serves the run alone, too.
+    run = models.ForeignKey(
+        InterpretationRun, models.CASCADE, related_name="patches", db_index=False, verbose_name=_("run")
+    )
     class_code = models.CharField(_("class"), max_length=20, choices=[(c.code, c.en) for c in taxonomy.ALL_CLASSES])
     damage_kind = models.CharField(
         _("damage kind"), max_length=10, choices=[(k.code, k.en) for k in taxonomy.DAMAGE_KINDS]
@@ -138,7 +141,13 @@ class Patch(models.Model):
     version = models.PositiveIntegerField(_("version"), default=1)
     # Who drew or edited it; None where the model did. What it shows is decided by somebody else.
     author = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("author")
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("author"),
     )
 
     # Who decided the origin of the water: behind what it shows like an author, though the outline is not theirs.
@@ -148,6 +157,7 @@ class Patch(models.Model):
         null=True,
         blank=True,
         related_name="+",
+        db_index=False,
         verbose_name=_("water decided by"),
     )
 
@@ -157,7 +167,16 @@ class Patch(models.Model):
         verbose_name = _("patch")
         verbose_name_plural = _("patches")
         ordering = ["patch_id"]
-        indexes = [models.Index(fields=["run", "class_code"]), models.Index(fields=["mine"])]
+        # A patch as the model found it has no author: these indexes cost nothing while a run's patches are loaded.
+        indexes = [
+            models.Index(fields=["run", "class_code"]),
+            models.Index(fields=["author"], condition=models.Q(author__isnull=False), name="patch_author"),
+            models.Index(
+                fields=["water_decided_by"],
+                condition=models.Q(water_decided_by__isnull=False),
+                name="patch_water_decided_by",
+            ),
+        ]
         constraints = [
             models.CheckConstraint(condition=models.Q(area_cm2__gt=0), name="patch_area_positive"),
             models.CheckConstraint(condition=models.Q(class_code__in=list(taxonomy.BY_CODE)), name="patch_class_known"),

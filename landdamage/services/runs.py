@@ -17,7 +17,7 @@ from landdamage.models import InterpretationRun, Scene, TrainedModel
 from landdamage.selectors.trained_models import promoted_cards
 from landdamage.services.claims import RowClaims, blocks_forget, blocks_prepare, claiming
 from landdamage.services.files import file_path, files
-from landdamage.services.patch_loading import patches_publish, patches_stage
+from landdamage.services.patch_loading import patches_replace
 from landdamage.services.trained_models import model_card
 from minegis import __version__
 from minegis.access.models import User
@@ -155,10 +155,9 @@ def run_interpret(context: JobContext) -> None:
         "class_sha256": store.put(result.class_raster).sha256,
         "confidence_sha256": store.put(result.confidence_raster).sha256,
     }
-    patches_stage(batches=result.patch_batches())
     with context.publish():
         Scene.objects.select_for_update().get(pk=scene.pk)  # two runs of one scene publish one after the other
-        patches_publish(run=run)
+        patches_replace(run=run, batches=result.patch_batches())
         InterpretationRun.objects.filter(scene=scene, is_current=True).update(is_current=False)
         InterpretationRun.objects.filter(pk=run.pk).update(
             state=InterpretationRun.State.SUCCEEDED,
