@@ -5,11 +5,11 @@ own, with all indexes and constraints, as the patches of a run.
 
     python benchmarks/bench_patch_loading.py [--patches 100000] [--mines 200] [--without-peer]
 
-Lines: ``load`` is the product's COPY, each patch with its mine and region; ``commit`` the end of that transaction, where
-the database looks up the foreign keys of every row; ``bare table`` the same rows without mines and regions into a table
-without index, key or check; ``bulk_create`` the peer, with its commit, which leaves mine and region out. Client and server
-CPU seconds are those of the two processes, which on a busy machine say more than the wall's. Growth is the client's
-highest resident memory beyond that at the start.
+Lines: ``load`` is the product's COPY, each patch with its mine and region; ``commit`` the end of that transaction,
+where the database looks up the foreign keys of every row; ``bare table`` the same rows without mines and regions into a
+table without index, key or check; ``bulk_create`` the peer, with its commit, which leaves mine and region out. Client
+and server CPU seconds are those of the two processes, which on a busy machine say more than the wall's. Growth is the
+client's highest resident memory beyond that at the start.
 """
 
 from __future__ import annotations

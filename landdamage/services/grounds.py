@@ -15,7 +15,7 @@ from minegis.registry.models import SRID
 
 Shapes = NDArray[np.object_]
 
-# The key share is what the foreign keys of the patches will ask for anyway: nothing named here can be deleted meanwhile.
+# The key share is what the foreign keys of the patches ask for anyway: nothing named here can be deleted meanwhile.
 _MINES_SQL = """
 SELECT mine_id, ST_AsBinary(influence_zone), ST_AsBinary(boundary) FROM registry_mine
 WHERE influence_zone && ST_MakeEnvelope(%s, %s, %s, %s, %s) ORDER BY code FOR KEY SHARE

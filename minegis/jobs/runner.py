@@ -23,6 +23,7 @@ from minegis.jobs.models import Job
 
 log = logging.getLogger(__name__)
 REPORT_EVERY_S = 1.0  # progress reaches the row at most this often
+BEATS_PER_LEASE = 4
 
 
 class JobContext:
@@ -110,7 +111,7 @@ class JobContext:
 
         def beat() -> None:
             renewing = True
-            while not over.wait(settings.JOB_LEASE_SECONDS / 4):
+            while not over.wait(settings.JOB_LEASE_SECONDS / BEATS_PER_LEASE):
                 try:
                     try:
                         if renewing and time.monotonic() >= deadline:

@@ -364,7 +364,21 @@ def _end(job: Job, state: Job.State, code: str = "", values: dict[str, Any] | No
     if state != Job.State.SUCCEEDED:
         _call_hook(job, "on_end")
     if state != Job.State.FAILED or not settings.JOB_KINDS.get(job.kind, {}).get("keeps_work"):
-        transaction.on_commit(lambda: shutil.rmtree(workdir(job.pk), ignore_errors=True))
+        transaction.on_commit(lambda: _remove(workdir(job.pk)))
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder that helpers of an ended job may still write into for a moment.
+
+    Under another name first: what they write by the old one fails, where it would otherwise be left behind. The new
+    one is that of no job, so ``job_tidy`` takes what a crash in between leaves.
+    """
+    gone = folder.with_name(str(uuid4()))
+    try:
+        folder.rename(gone)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _call_hook(job: Job, name: str) -> None:

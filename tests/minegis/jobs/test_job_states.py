@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from uuid import uuid4
@@ -233,6 +234,27 @@ def test_the_work_folder_lives_from_attempt_to_attempt_and_ends_with_the_job(tmp
     assert Job.objects.get(pk=job.pk).result == {"sum": 285}
     assert "1 0" not in (tmp_path / "log").read_text().splitlines(), "a finished block is not computed again"
     assert not folder.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_helper_still_writes_is_not_left_behind(monkeypatch):
+    """While the folder of an ended job is being removed, somebody who has not heard of it wants to finish a file."""
+    job = submit()
+    folder = services.workdir(job.pk)
+    folder.mkdir(parents=True)
+    remove, late = shutil.rmtree, []
+
+    def removing(path, **options):
+        try:
+            (folder / "strip").write_text("hours of work")
+        except FileNotFoundError as error:
+            late.append(error)
+        remove(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", removing)
+    services.job_cancel(job=job)
+    assert len(late) == 1
+    assert not list(folder.parent.iterdir())
 
 
 def test_the_database_itself_refuses_a_running_job_without_an_attempt():
