@@ -21,7 +21,7 @@ class ChannelNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Mean 0 and variance 1 over C, then scaled and shifted."""
         last = x.permute(0, 2, 3, 1)
-        return F.layer_norm(last, (x.shape[1],), self.weight, self.bias, 1e-6).permute(0, 3, 1, 2)
+        return F.layer_norm(last, self.weight.shape, self.weight, self.bias, 1e-6).permute(0, 3, 1, 2)
 
 
 class AxialAttention(nn.Module):
@@ -55,7 +55,8 @@ class AxialAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N,C,H,W) to the same."""
-        n, c, h, w = x.shape
+        n, _, h, w = x.shape
+        c = self.qkv.in_channels  # a number also where an exporter traces sizes
         tokens = self.qkv(x).permute(0, 2, 3, 1).reshape(n, h, w, 3, self.heads, c // self.heads)
         # (3, N, lines, heads, tokens, d)
         tokens = tokens.permute(3, 0, 2, 4, 1, 5) if self.axis == "height" else tokens.permute(3, 0, 1, 4, 2, 5)

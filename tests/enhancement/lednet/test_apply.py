@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from enhancement.lednet.apply import Enhancer, padded_to_multiple
+from enhancement.lednet.converted import OpenVinoNetwork
 from enhancement.lednet.network import LEDNet
 from enhancement.lednet.tiles import tile_side
 from minegis.errors import EnhancementError, ModelError
@@ -149,6 +150,17 @@ def test_openvino_says_what_torch_says(weights, enhancer):
     for shape in ((32, 40, 3), (16, 24, 3), (32, 40, 3)):
         picture = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
         assert np.abs(other(picture).astype(int) - enhancer(picture)).mean() < 1.5
+
+
+def test_openvino_knows_lengths_that_enter_the_attention():
+    torch.manual_seed(4)
+    network = LEDNet("T", length_scaling=True, trained_side=16).eval().requires_grad_(False)
+    torch.nn.init.normal_(network.last.weight, std=0.3)
+    converted = OpenVinoNetwork(network)
+    batch = torch.rand(1, 3, 64, 40)
+    with torch.inference_mode():
+        wanted = network(batch) - batch
+    assert (converted(batch) - batch - wanted).abs().mean() < 0.05 * wanted.abs().mean()
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4), (0, 4, 3)])
