@@ -11,7 +11,6 @@ from __future__ import annotations
 import bisect
 import json
 import math
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from enhancement.lednet.apply import Enhancer, Picture
 from enhancement.lednet.facts import BRIGHT, DARK, Choice
 from enhancement.video import encode
 from enhancement.video.atmosphere import Air, Measure, Meter, timeline
-from enhancement.video.enhance import Done, Progress
+from enhancement.video.enhance import Done, Progress, make_ready, part_path, write_rows
 from enhancement.video.parallel import in_threads
 from enhancement.video.source import SEGMENT_FRAMES, Clip, Segment, frames, probe
 from enhancement.video.steady import LEAD, SteadyDehazer
@@ -175,7 +174,7 @@ def night_video(
         lambda segment, tick: _render(clip, segment, workdir, NightEnhancer(enhancer, dehazer, batch), steps, tick),
     )  # fmt: skip
     progress("join", 1.0)
-    written = encode.join(clip, [_part(workdir, segment) for segment in clip.segments], list(steps), output)
+    written = encode.join(clip, [part_path(workdir, segment) for segment in clip.segments], list(steps), output)
     findings = list(clip.findings)
     if len(clip.pts) > written:
         findings.append(Finding("E-VID-10", values={"value": len(clip.pts) - written}))
@@ -197,23 +196,12 @@ def _plan(
     stat = path.stat()
     identity = [FORMAT, stat.st_size, stat.st_mtime_ns, asdict(settings), asdict(choice), encode.ENCODER, len(clip.pts)]
     identity += [enhancer.card.get("weights_sha256"), enhancer.bf16, [segment.start for segment in clip.segments]]
-    text = json.dumps(identity)
-    mark = workdir / "plan.json"
-    if not mark.is_file() or mark.read_text() != text:
-        shutil.rmtree(workdir, ignore_errors=True)
-        workdir.mkdir(parents=True)
-        mark.write_text(text)
-    for partial in workdir.glob(".*.partial"):
-        partial.unlink()
+    make_ready(workdir, identity)
     return clip
 
 
 def _measures(workdir: Path, segment: Segment) -> Path:
     return workdir / f"night-{segment.number:05d}.json"
-
-
-def _part(workdir: Path, segment: Segment) -> Path:
-    return workdir / f"part-{segment.number:05d}.nut"
 
 
 def _measure(
@@ -232,9 +220,7 @@ def _measure(
         if pts >= segment.start or not clip.timed:
             small = small_copy(frame)
             rows.append([pts, gain(small, enhancer(small)), *asdict(measure).values()])
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(rows))
-    partial.replace(path)
+    write_rows(path, rows)
 
 
 def _read_steps(clip: Clip, workdir: Path, settings: Settings, choice: Choice) -> dict[int, Step]:
@@ -249,7 +235,7 @@ def _read_steps(clip: Clip, workdir: Path, settings: Settings, choice: Choice) -
 def _render(
     clip: Clip, segment: Segment, workdir: Path, night: NightEnhancer, steps: dict[int, Step], tick: Callable[[], None]
 ) -> None:
-    path = _part(workdir, segment)
+    path = part_path(workdir, segment)
     if path.is_file():
         return
     writer = encode.SegmentWriter(clip, path)

@@ -52,6 +52,12 @@ def plan(path: Path, workdir: Path, settings: Settings, segment_frames: int | No
     stat = path.stat()
     identity = [FORMAT, stat.st_size, stat.st_mtime_ns, asdict(settings), encode.ENCODER, len(clip.pts)]
     identity.append([segment.start for segment in clip.segments])
+    make_ready(workdir, identity)
+    return clip
+
+
+def make_ready(workdir: Path, identity: list[Any]) -> None:
+    """Have ``workdir`` hold finished parts of this work alone; ``identity``, JSON, says which work that is."""
     text = json.dumps(identity)
     mark = workdir / "plan.json"
     if not mark.is_file() or mark.read_text() != text:
@@ -60,7 +66,13 @@ def plan(path: Path, workdir: Path, settings: Settings, segment_frames: int | No
         mark.write_text(text)
     for partial in workdir.glob(".*.partial"):
         partial.unlink()
-    return clip
+
+
+def write_rows(path: Path, rows: list[Any]) -> None:
+    """Write measurements as JSON; the file appears whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(json.dumps(rows))
+    partial.replace(path)
 
 
 def measure_part(
@@ -80,9 +92,7 @@ def measure_part(
         measure = meter(frame, float(pts * base), index)
         if pts >= segment.start or not clip.timed:
             rows.append([pts, *asdict(measure).values()])
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(rows))
-    partial.replace(path)
+    write_rows(path, rows)
 
 
 def airs_of(clip: Clip, workdir: Path, settings: Settings) -> dict[int, Air]:

@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from enhancement import estimates, selectors
 from enhancement.lednet.facts import Choice, shipped_card
-from enhancement.models import Clip, Enhancement
+from enhancement.models import Clip, Enhancement, LiveStream
 from enhancement.services import enhancements, files, methods
 from enhancement.services.enhancements import enhancement_start
+from enhancement.services.live import UNWATCHED, live_start
 from enhancement.services.methods import choice_from, params_of, settings_from
 from minegis.errors import EnhancementError, VideoError
 from minegis.jobs.models import Job
@@ -83,7 +84,7 @@ def test_a_worker_that_is_killed_leaves_its_segments_to_the_next(
     deadly = True
 
     def watched(clip: Any, segment: Any, workdir: Path, *rest: Any) -> None:
-        if not video._part(workdir, segment).is_file():
+        if not video.part_path(workdir, segment).is_file():
             if deadly and segment.number == 3:
                 raise Killed
             real(clip, segment, workdir, *rest)
@@ -200,3 +201,13 @@ def test_without_weights_nothing_is_queued(night: Any, monkeypatch: pytest.Monke
     with pytest.raises(EnhancementError, match="E-ENH-15"):
         enhancement_start(clip=night.clip, user=night.user, method="chain")
     assert not Job.objects.filter(kind="enhance_night").exists()
+
+
+def test_a_live_stream_takes_the_method_its_camera_remembers(footage: Any, run_job: Callable[[Any], Any]) -> None:
+    params = params_of("chain", "standard", {})[0]
+    preset = {"method": "chain", "preset": "standard", "params": params}
+    Camera.objects.update(stream_address="rtsp://127.0.0.1:9/nobody", preset=preset)
+    stream = live_start(camera=footage.camera, user=footage.user)
+    assert (stream.method, stream.params) == ("chain", params)
+    LiveStream.objects.update(watched_at=timezone.now() - UNWATCHED - timedelta(seconds=1))
+    assert run_job(stream.job).state == "succeeded"
