@@ -14,7 +14,7 @@ from enhancement import estimates
 from enhancement.lednet.facts import shipped_card
 from enhancement.models import Clip, Enhancement
 from enhancement.services import files
-from enhancement.services.methods import DEFAULT_PRESET, JOB_KIND, params_of
+from enhancement.services.methods import DEFAULT_PRESET, JOB_KIND, NIGHT, params_of
 from minegis.access.models import User
 from minegis.access.permissions import Action, require
 from minegis.errors import EnhancementError, VideoError
@@ -50,14 +50,15 @@ def enhancement_start(
             E-ENH-17, it would take longer than a job may.
     """
     require(user, Action.START_ENHANCEMENT, clip.region, own=clip.uploader_id == user.pk)
+    if method in NIGHT:
+        _require_in_time(clip, method)  # may try how fast the machine is: before any row is held
     clip = Clip.objects.select_for_update(of=("self",)).select_related("region", "camera").get(pk=clip.pk)
     if not clip.is_ready:
         raise VideoError("E-VID-16", state=clip.state)
     kept, findings = params_of(method, preset_name, params or {})
     alike = Q(state__in=Enhancement.ACTIVE) | Q(state=Enhancement.State.SUCCEEDED)
-    if method != Enhancement.Method.DEHAZE:  # what earlier weights made may be made again
+    if method in NIGHT:  # what earlier weights made may be made again
         alike = Q(state__in=Enhancement.ACTIVE) | Q(weights_sha256=shipped_card()["weights_sha256"])
-        _require_in_time(clip, method)
     same = clip.enhancements.filter(alike, method=method, params=kept).first()
     if same is not None:
         raise VideoError("E-VID-19", value=same.pk)
