@@ -188,6 +188,7 @@ def test_a_trial_tells_the_pace_where_nothing_has_been_made_yet(night: Any) -> N
 def test_what_no_worker_could_finish_is_refused_with_its_hours(night: Any, settings: Any) -> None:
     finished("enhance_night", 2000.0)
     Clip.objects.filter(pk=night.clip.pk).update(width=1920, height=1080, frames=15_000)
+    night.clip.refresh_from_db()
     with pytest.raises(EnhancementError, match="E-ENH-17") as refused:
         enhancement_start(clip=night.clip, user=night.user, method="lednet")
     assert "h" in refused.value.values["needed"]
