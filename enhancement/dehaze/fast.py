@@ -16,7 +16,7 @@ import numpy as np
 
 from enhancement.dehaze import kernels
 from enhancement.dehaze.pixels import Frame, full_scale
-from enhancement.dehaze.settings import SKY_CLIP, Settings
+from enhancement.dehaze.settings import SKY_CLIP, VEIL_BRIGHTNESS, Settings
 from enhancement.dehaze.sky import connected_sky
 from minegis.errors import Finding
 
@@ -105,10 +105,12 @@ class Dehazer:
             light = candidates[candidates.mean(axis=1).argmax()]
         else:
             lamps = (candidates > 0.98).all(axis=1)
-            light = np.median(candidates if 2 * lamps.sum() > lamps.size else candidates[~lamps], axis=0)
+            kept = candidates if 2 * lamps.sum() > lamps.size else candidates[~lamps]
+            light = np.median(kept, axis=0)
             if self.settings.airlight == "veil":
                 least = kernels.block_minima(frame, max(1, min(frame.shape[:2]) // 10))
-                light = light.max() * (least / least.max() if least.max() > 0 else np.ones(3))
+                colour = least / least.max() if least.max() > 0 else np.ones(3)
+                light = np.quantile(kept.max(axis=1), VEIL_BRIGHTNESS) * colour
         luma = float(kernels.mean_luma(frame)) / full
         return Light(np.clip(light, 0.05, 1).astype(np.float32), luma, mean_dark / full)
 

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from enhancement.dehaze.kernels import BLUE, BLUE_RAMP, GREY, SKY_FLOOR, SKY_RAMP
 from enhancement.dehaze.pixels import Frame, full_scale
-from enhancement.dehaze.settings import SKY_CLIP, Settings
+from enhancement.dehaze.settings import SKY_CLIP, VEIL_BRIGHTNESS, Settings
 from enhancement.dehaze.sky import connected_sky
 
 Plane = np.ndarray[Any, np.dtype[np.float64]]
@@ -39,7 +39,8 @@ def airlight(image: Plane, window: int, mode: str = "robust") -> Plane:
 
     All pixels as dark as the last of them count, so that ties have no order. "robust" (point 6): the median of these
     without pixels above 0.98 in all channels, unless that are more than half; "seed": the one with the largest mean;
-    "veil": as bright as "robust", in the colour of ``veil_colour``.
+    "veil": in the colour of ``veil_colour``, as bright as 97 % of those that "robust" takes the median of. In thin haze
+    and in fog the air light is brighter than nearly everything it lies over: their median is too dark.
     """
     dark = dark_channel(image, window)
     number = max(1, dark.size // 1000)  # point 5: never none, which would mean all
@@ -48,9 +49,10 @@ def airlight(image: Plane, window: int, mode: str = "robust") -> Plane:
         chosen = candidates[candidates.mean(axis=1).argmax()]
     else:
         lamps = (candidates > 0.98).all(axis=1)
-        chosen = np.median(candidates if 2 * lamps.sum() > lamps.size else candidates[~lamps], axis=0)
-    if mode == "veil":
-        chosen = veil_colour(image) * chosen.max()
+        kept = candidates if 2 * lamps.sum() > lamps.size else candidates[~lamps]
+        chosen = np.median(kept, axis=0)
+        if mode == "veil":
+            chosen = veil_colour(image) * np.quantile(kept.max(axis=1), VEIL_BRIGHTNESS)
     return np.clip(chosen, 0.05, 1.0)  # point 4: a channel without light would divide by zero
 
 

@@ -20,6 +20,7 @@ RANGES = MappingProxyType(
     }
 )
 SKY_CLIP = 0.98  # no sky is taken for clearer than this
+VEIL_BRIGHTNESS = 0.97  # share of the haziest pixels that are no brighter than the air light "veil"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,9 @@ class Settings:
     shorter side. ``non_sky_gain``: factor on the transmission of what is not sky. ``t0``: least transmission.
     ``radius``, ``eps``: of the guided filter; radius None is max(8, 4 windows).
     ``airlight``: "robust" is the median of the haziest pixels, "seed" the brightest one of them, "veil" as bright as
-    "robust" in the colour that lies over the darkest pixels everywhere. ``sky_connected``: only what hangs on the upper
-    border without strong edges is sky. ``night_gate``: pass frames of the night, and those without haze, through.
+    nearly all of the haziest pixels, in the colour that lies over the darkest pixels everywhere.
+    ``sky_connected``: only what hangs on the upper border without strong edges is sky. ``night_gate``: pass frames of
+    the night, and those without haze, through.
     """
 
     omega: float = 0.75
