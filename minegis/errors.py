@@ -917,6 +917,13 @@ def _table() -> dict[str, Entry]:
         "E-REG-05": e(
             422, "缺少行政区或矿山", "Region or mine is missing", "请选择矿山或行政区", "Choose a mine or a region"
         ),
+        "E-REG-06": e(
+            422,
+            "摄像头主机不在允许的网段内({value})，或无法解析",
+            "The camera's host is outside the allowed networks ({value}), or nobody knows it",
+            "请核对地址；允许的网段由管理员在 CAMERA_NETWORKS 中设定",
+            "Check the address; administrators set the allowed networks in CAMERA_NETWORKS",
+        ),
         # Check samples
         "E-GND-01": e(
             409,

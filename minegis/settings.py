@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -254,6 +255,9 @@ JOB_KINDS: dict[str, dict[str, Any]] = {
 }
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)
 JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", default=3)
+
+# Networks in which cameras may be, like 10.20.0.0/16,10.21.0.0/16; empty means anywhere. Only their streams are opened.
+CAMERA_NETWORKS = [str(ip_network(network)) for network in env.list("CAMERA_NETWORKS", default=[])]
 
 # What computes interpretations: auto (the fastest on the worker's machine), eager, onnxruntime or openvino.
 INTERPRETATION_ENGINE = env.str("INTERPRETATION_ENGINE", default="auto")

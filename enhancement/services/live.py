@@ -19,6 +19,7 @@ from enhancement.models import Enhancement, LiveStream
 from enhancement.services.methods import DEFAULT_PRESET, choice_from, params_of, settings_from
 from minegis.access.models import User
 from minegis.access.permissions import Action, require
+from minegis.addresses import check_stream_address
 from minegis.errors import JobError, VideoError
 from minegis.jobs.models import Job
 from minegis.jobs.runner import JobContext
@@ -42,11 +43,13 @@ def live_start(*, camera: Camera, user: User) -> LiveStream:
         ForbiddenError: the user may not enhance pictures of the region.
         VideoError: E-VID-21, the camera has no stream.
         EnhancementError: E-ENH-15, its pictures want the night enhancement, whose weights are not there.
+        MineGISError: E-REG-03, E-REG-06, its address is none, or outside the allowed networks.
     """
     require(user, Action.START_ENHANCEMENT, camera.region)
     camera = Camera.objects.select_for_update(of=("self",)).select_related("region").get(pk=camera.pk)
     if not camera.stream_address:
         raise VideoError("E-VID-21", value=camera.code)
+    check_stream_address(camera.stream_address, settings.CAMERA_NETWORKS)
     running = LiveStream.objects.filter(camera=camera, running=True).first()
     if running is not None:
         live_watched(stream=running)
@@ -108,6 +111,7 @@ def live_run(context: JobContext) -> None:
         status = relay(
             stream.camera.stream_address, folder, dehazer, tell=tell, treat=night,
             longest=night.longest if night else None, should_stop=lambda: alone or context.should_stop(),
+            networks=settings.CAMERA_NETWORKS,
         )  # fmt: skip
         context.progress("streaming", 0.0)  # a cancelled job ends as cancelled
         with context.publish():

@@ -10,14 +10,13 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 from av.error import FFmpegError
 from av.video.frame import PictureType
 
@@ -27,6 +26,8 @@ from enhancement.video.atmosphere import Air, Course, Measure, Meter
 from enhancement.video.colour import to_yuv420
 from enhancement.video.encode import picture_of
 from enhancement.video.steady import SteadyDehazer
+from minegis.addresses import check_stream_address
+from minegis.errors import MineGISError
 
 SEGMENT_S = 1.0  # of the playlist's files: players wait for about three of them
 WINDOW = 8  # files in the playlist
@@ -67,9 +68,9 @@ Treat = Callable[[Frame, Air, Measure], Frame]  # of bytes (H, W, 3), B, G, R
 class _Reader(threading.Thread):
     """Keeps the newest frame of a stream; connects again whenever the stream ends or falls silent."""
 
-    def __init__(self, address: str, status: Status) -> None:
+    def __init__(self, address: str, status: Status, networks: Sequence[str]) -> None:
         super().__init__(name="live-reader", daemon=True)
-        self._address, self._status = address, status
+        self._address, self._status, self._networks = address, status, networks
         self._over = threading.Event()
         self._news = threading.Condition()
         self._newest: _Arrived | None = None
@@ -92,7 +93,7 @@ class _Reader(threading.Thread):
         while not self._over.is_set():
             before = self._status.connections
             # A camera that is away or restarts is what connecting again is for.
-            with contextlib.suppress(FFmpegError, OSError, ValueError):
+            with contextlib.suppress(FFmpegError, OSError, ValueError, MineGISError):
                 self._read()
             self._status.connected = False
             failures = 0 if self._status.connections > before else failures + 1
@@ -103,6 +104,7 @@ class _Reader(threading.Thread):
             "rtsp_transport": "tcp", "fflags": "nobuffer", "flags": "low_delay", "protocol_whitelist": PROTOCOLS,
             "analyzeduration": "1000000", "probesize": "500000",
         }  # fmt: skip
+        check_stream_address(self._address, self._networks, resolve=True)  # a name may mean another host by now
         with av.open(self._address, options=options, timeout=(OPEN_S, READ_S)) as container:
             stream = container.streams.video[0]
             stream.codec_context.thread_type = "NONE"  # frame threads would hold frames back
@@ -141,9 +143,8 @@ class _Hls:
         """Add a picture (H, W, 3), B, G, R, bytes, shown from ``pts`` on."""
         pts = max(pts, self._last + 1)
         self._last = pts
-        planes = to_yuv420(np.ascontiguousarray(picture[: self.height, : self.width]), self._matrix)
-        frame = av.VideoFrame.from_ndarray(planes, "yuv420p")
-        frame.pts, frame.time_base, frame.color_range = pts, CLOCK, 1
+        frame = to_yuv420(picture[: self.height, : self.width], self._matrix)
+        frame.pts, frame.time_base = pts, CLOCK
         if self._key_at < 0 or (pts - self._key_at) * CLOCK >= SEGMENT_S:
             frame.pict_type, self._key_at = PictureType.I, pts
         self._out.mux(self._stream.encode(frame))
@@ -164,16 +165,22 @@ class _Hls:
 def relay(
     address: str, folder: Path, dehazer: Dehazer, *, should_stop: Callable[[], bool],
     tell: Callable[[Status], None] = lambda status: None, treat: Treat | None = None, longest: int | None = None,
+    networks: Sequence[str] = (),
 ) -> Status:  # fmt: skip
     """Enhance a stream until ``should_stop`` says so; ``folder`` holds ``index.m3u8``, its files and ``status.json``.
 
     ``tell`` hears how it does about once a second, also while the camera is away. A size that changes after a new
     connection is scaled to the first one, which is shrunk so that no side is longer than ``longest`` pixels. ``treat``
-    does what is wanted with each frame, its air and its measure; by default haze is taken out.
+    does what is wanted with each frame, its air and its measure; by default haze is taken out. ``networks`` are those
+    in which the camera may be; none means any.
+
+    Raises:
+        MineGISError: E-REG-03, the address is not one of a stream; E-REG-06, it is outside the networks.
     """
+    check_stream_address(address, networks)
     folder.mkdir(parents=True, exist_ok=True)
     status = Status()
-    reader = _Reader(address, status)
+    reader = _Reader(address, status, networks)
     reader.start()
     meter, course, steady = Meter(dehazer.settings), Course(dehazer.settings), SteadyDehazer(dehazer)
     treat = treat or (lambda frame, air, measure: steady(frame, air))

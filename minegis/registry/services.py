@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 import shapely
+from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db import transaction
 
 from minegis import units
 from minegis.access.models import User
 from minegis.access.permissions import Action, require
+from minegis.addresses import check_stream_address
 from minegis.errors import MineGISError
 from minegis.registry.models import SRID, Camera, Mine
 from minegis.registry.selectors import region_holding
 
-STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps")
 INFLUENCE_M = 500.0  # dumps, camps and tailings lie outside the licence, mostly within this distance
 
 
@@ -123,7 +123,8 @@ def camera_save(*, user: User, camera: Camera | None = None, **fields: Any) -> C
 
     Raises:
         ForbiddenError: the user may not edit cameras there.
-        MineGISError: E-REG-03 the stream address is none; E-REG-04 the code is taken; E-REG-05 the region is missing.
+        MineGISError: E-REG-03 the stream address is none; E-REG-04 the code is taken; E-REG-05 the region is missing;
+            E-REG-06 the stream lies outside the allowed networks.
         django.core.exceptions.ValidationError: a field breaks a rule of the register.
     """
     if camera is not None:
@@ -139,27 +140,13 @@ def camera_save(*, user: User, camera: Camera | None = None, **fields: Any) -> C
     if row.region_id is None:
         raise MineGISError("E-REG-05")
     require(user, Action.EDIT_CAMERA, row.region)
-    check_stream_address(row.stream_address)
+    if row.stream_address:
+        check_stream_address(row.stream_address, settings.CAMERA_NETWORKS)
     if Camera.objects.filter(code=row.code).exclude(pk=row.pk).exists():
         raise MineGISError("E-REG-04", value=row.code)
     row.full_clean()
     row.save()
     return row
-
-
-def check_stream_address(address: str) -> None:
-    """Refuse what is neither empty nor the address of a stream.
-
-    Raises:
-        MineGISError: E-REG-03; it does not repeat the address, which may hold a password.
-    """
-    try:
-        parts = urlsplit(address)
-        sound = not address or (parts.scheme in STREAM_SCHEMES and bool(parts.hostname) and parts.port != 0)
-    except ValueError:
-        sound = False
-    if not sound:
-        raise MineGISError("E-REG-03", value=", ".join(STREAM_SCHEMES))
 
 
 def camera_remember(*, camera: Camera, preset: dict[str, Any]) -> None:

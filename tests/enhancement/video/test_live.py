@@ -16,6 +16,7 @@ from enhancement.dehaze.fast import Dehazer
 from enhancement.dehaze.settings import preset
 from enhancement.video import live
 from tests.fixtures.clips import pictures
+from tests.fixtures.rtmp import Sender
 from tests.fixtures.rtsp import RATE, Camera, coded, decode_number
 
 
@@ -96,11 +97,32 @@ def test_a_camera_that_is_away_ends_with_the_wish_to_stop(tmp_path: Path) -> Non
     assert not list(tmp_path.glob("*.ts"))
 
 
-def test_no_file_is_read_through_an_address(tmp_path: Path) -> None:
-    (tmp_path / "in").mkdir()
-    from tests.fixtures.clips import write_clip
-
-    clip = write_clip(tmp_path / "in" / "a.mp4", pictures(3))
-    count = iter(range(20))
-    status = live.relay(f"file:{clip}", tmp_path, Dehazer(), should_stop=lambda: next(count) > 5)
-    assert status.frames == 0
+def test_rtmp_is_relayed_and_connected_again(tmp_path: Path) -> None:
+    frames = pictures(50, height=180, width=320)
+    sender = Sender(frames.__getitem__)
+    over = threading.Event()
+    told: list[live.Status] = []
+    ended: list[live.Status] = []
+    dehazer = Dehazer(preset("standard"))
+    thread = threading.Thread(
+        target=lambda: ended.append(
+            live.relay(sender.address, tmp_path, dehazer, should_stop=over.is_set, tell=told.append)
+        )
+    )
+    thread.start()
+    try:
+        playlist = tmp_path / live.PLAYLIST
+        wait_until(lambda: playlist.is_file() and ".ts" in playlist.read_text())
+        sender.hang_up()
+        wait_until(lambda: sender.players == 2)
+        wait_until(lambda: told[-1].connections == 2)
+        seen = told[-1].frames
+        wait_until(lambda: told[-1].frames > seen)
+    finally:
+        over.set()
+        thread.join(30)
+        sender.close()
+    assert (ended[0].width, ended[0].height) == (320, 180)
+    with av.open(str(sorted(tmp_path.glob("*.ts"))[0])) as container:
+        shown = next(container.decode(video=0)).to_ndarray(format="bgr24")
+    assert shown.std() > 1.3 * frames[0].std()
