@@ -14,6 +14,7 @@ import numpy as np
 
 from enhancement.dehaze.fast import NIGHT_DARK, NIGHT_LUMA, Array, Dehazer
 from enhancement.dehaze.settings import Settings
+from enhancement.video.encode import scaled
 
 TAU = 2.0  # seconds
 STEP = 0.02  # most that a channel of the air light moves per frame
@@ -80,8 +81,7 @@ class Meter:
         if self._dehazer is None:
             window = self._settings.window(frame.height, frame.width)
             self._dehazer = Dehazer(replace(self._settings, window_size=max(5, window // shrink | 1)))
-        small = frame.reformat(frame.width // shrink, frame.height // shrink, "bgr24", interpolation="AREA")
-        found = self._dehazer.measure(small.to_ndarray())
+        found = self._dehazer.measure(scaled(frame, frame.width // shrink, frame.height // shrink))
         b, g, r = (float(x) for x in found.airlight)
         return Measure(time, differs, second, (b, g, r), found.luma, found.dark)
 

@@ -1,9 +1,14 @@
-"""Pictures to the encoder's YUV 4:2:0, rounded: swscale's own way there cuts off, and darkens by a level each time."""
+"""YUV 4:2:0 to pictures and back, rounded: swscale's fast ways cut off, and darken by a level and a half both ways.
+
+Chroma is repeated on the way in and averaged over its four pixels on the way out, so that what is inside the cube of
+colours comes back to the bit.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import av
 import numpy as np
 from numba import njit
 
@@ -18,6 +23,7 @@ WEIGHTS = {
     7: (0.212, 0.087),
     9: (0.2627, 0.0593),
 }
+_VIDEO_RANGE = 1  # FFmpeg's number of it
 _f = np.float32
 _loop = njit(fastmath={"nnan", "nsz", "contract", "reassoc"}, nogil=True, cache=True)
 
@@ -39,33 +45,80 @@ def _chroma(upper, lower, blue, green, red, out):  # type: ignore[no-untyped-def
 
 
 @_loop
-def _convert(picture, y_weights, u_weights, v_weights, out):  # type: ignore[no-untyped-def]
+def _colours(u, v, blue_u, green_u, green_v, red_v, blue, green, red):  # type: ignore[no-untyped-def]
+    """What chroma adds to each channel, for two pixels each."""
+    for x in range(u.shape[0]):
+        a, b = _f(u[x]) - _f(128), _f(v[x]) - _f(128)
+        blue[2 * x] = blue[2 * x + 1] = blue_u * a
+        green[2 * x] = green[2 * x + 1] = green_u * a + green_v * b
+        red[2 * x] = red[2 * x + 1] = red_v * b
+
+
+@_loop
+def _pixels(y, scale, offset, blue, green, red, out):  # type: ignore[no-untyped-def]
+    for x in range(y.shape[0]):
+        grey = _f(y[x]) * scale + offset
+        out[3 * x] = np.uint8(min(max(grey + blue[x], _f(0)), _f(255.5)))
+        out[3 * x + 1] = np.uint8(min(max(grey + green[x], _f(0)), _f(255.5)))
+        out[3 * x + 2] = np.uint8(min(max(grey + red[x], _f(0)), _f(255.5)))
+
+
+@_loop
+def _read(y, u, v, scale, offset, weights, out):  # type: ignore[no-untyped-def]
+    height, width, _ = out.shape
+    rows = out.reshape(height, 3 * width)
+    half = (width + 1) // 2
+    blue, green, red = np.empty((3, 2 * half), np.float32)
+    for chroma in range((height + 1) // 2):
+        _colours(u[chroma, :half], v[chroma, :half], weights[0], weights[1], weights[2], weights[3], blue, green, red)
+        for row in range(2 * chroma, min(2 * chroma + 2, height)):
+            _pixels(y[row, :width], scale, offset, blue[:width], green[:width], red[:width], rows[row])
+
+
+@_loop
+def _write(picture, y_weights, u_weights, v_weights, y, u, v):  # type: ignore[no-untyped-def]
     height, width, _ = picture.shape
     rows = picture.reshape(height, 3 * width)
-    flat = out.reshape(out.size)
-    area, quarter = height * width, height * width // 4
-    for y in range(height):
-        _luma(rows[y], y_weights[0], y_weights[1], y_weights[2], flat[y * width : (y + 1) * width])
+    for row in range(height):
+        _luma(rows[row], y_weights[0], y_weights[1], y_weights[2], y[row, :width])
     half = width // 2
-    for y in range(height // 2):
-        upper, lower = rows[2 * y], rows[2 * y + 1]
-        start = area + y * half
-        _chroma(upper, lower, u_weights[0], u_weights[1], u_weights[2], flat[start : start + half])
-        start += quarter
-        _chroma(upper, lower, v_weights[0], v_weights[1], v_weights[2], flat[start : start + half])
+    for row in range(height // 2):
+        upper, lower = rows[2 * row], rows[2 * row + 1]
+        _chroma(upper, lower, u_weights[0], u_weights[1], u_weights[2], u[row, :half])
+        _chroma(upper, lower, v_weights[0], v_weights[1], v_weights[2], v[row, :half])
 
 
-def to_yuv420(picture: Frame, matrix: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Bytes (H, W, 3), B, G, R, even sides, to planes (3 H / 2, W) of video range."""
+def _rows(plane: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A plane's bytes as (rows, bytes of a row), which are its width or more; not copied."""
+    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+
+
+def to_yuv420(picture: Frame, matrix: int) -> Any:
+    """Bytes (H, W, 3), B, G, R, even sides, to an av.VideoFrame of YUV 4:2:0 in video range."""
     red, blue = WEIGHTS[matrix]
     luma = np.array([blue, 1 - red - blue, red])
     u = (np.array([1.0, 0, 0]) - luma) / (2 * (1 - blue))
     v = (np.array([0, 0, 1.0]) - luma) / (2 * (1 - red))
     height, width = picture.shape[:2]
-    out = np.empty((height * 3 // 2, width), np.uint8)
+    frame = av.VideoFrame(width, height, "yuv420p")
+    frame.color_range = _VIDEO_RANGE
     chroma = np.float32(224 / 255 / 4)
-    _convert(
+    _write(
         np.ascontiguousarray(picture), (luma * 219 / 255).astype(np.float32), u.astype(np.float32) * chroma,
-        v.astype(np.float32) * chroma, out,
+        v.astype(np.float32) * chroma, *(_rows(plane) for plane in frame.planes),
     )  # fmt: skip
+    return frame
+
+
+def from_yuv420(frame: Any, matrix: int, full: bool) -> Frame:
+    """A decoded frame in 8-bit YUV 4:2:0, of full or of video range, to bytes (H, W, 3), B, G, R."""
+    red, blue = WEIGHTS[matrix]
+    green = 1 - red - blue
+    scale, offset, share = (1.0, 0.5, 2.0) if full else (255 / 219, 0.5 - 16 * 255 / 219, 2 * 255 / 224)
+    weights = share * np.array(
+        [1 - blue, -(1 - blue) * blue / green, -(1 - red) * red / green, 1 - red]
+    )  # of U in blue, of U and V in green, of V in red
+    planes = [_rows(plane) for plane in frame.planes]
+    out = np.empty((frame.height, frame.width, 3), np.uint8)
+    _read(*planes, np.float32(scale), np.float32(offset), weights.astype(np.float32), out)
     return out

@@ -12,24 +12,28 @@ from typing import Any
 import av
 import numpy as np
 from av.error import FFmpegError
+from av.video.frame import PictureType
+from av.video.reformatter import Interpolation
 
 from enhancement.dehaze.pixels import Frame
-from enhancement.video.colour import to_yuv420
+from enhancement.video.colour import from_yuv420, to_yuv420
 from enhancement.video.source import Clip
 from minegis.errors import VideoError
 
 # No B-frames: then a segment's packets come in the order of showing, and the next one's follow without a gap.
-ENCODER = {"preset": "veryfast", "crf": "20", "bf": "0"}
+# Each frame of lookahead costs an encoder 7 MB at 1080p, and there is one per worker; 3 lose next to nothing.
+ENCODER = {"preset": "veryfast", "crf": "20", "bf": "0", "rc-lookahead": "3"}
 KEY_SECONDS = 2.0  # between key frames, so that players can jump
 COPIED = ("aac", "mp3", "ac3", "eac3", "alac", "opus")  # sound that MP4 holds as it is; other kinds become AAC
 _TAGS = ("color_primaries", "color_trc", "colorspace")
+_FULL = 2  # FFmpeg's number of the full range of YUV values
 
 
 class SegmentWriter:
     """Encodes frames of a clip in order; the file appears under its name only when it is whole."""
 
-    def __init__(self, clip: Clip, path: Path) -> None:
-        self.clip, self.path = clip, path
+    def __init__(self, clip: Clip, path: Path, threads: int = 1) -> None:
+        self.clip, self.path, self.threads = clip, path, threads
         self._partial = path.with_name(f".{path.name}.partial")
         self._out = av.open(str(self._partial), "w", format="nut")  # keeps any time base exactly
         self._stream: Any = None
@@ -42,7 +46,7 @@ class SegmentWriter:
         stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
         stream.codec_context.time_base = stream.time_base = time_base(clip)
         stream.codec_context.gop_size = max(1, round(KEY_SECONDS * float(rate)))
-        stream.codec_context.thread_count = 1
+        stream.codec_context.thread_count = self.threads
         stream.codec_context.max_b_frames = 0
         for tag in _TAGS:
             setattr(stream.codec_context, tag, getattr(like, tag))
@@ -56,10 +60,23 @@ class SegmentWriter:
             self._start(like, height, width)
         if height % 2 or width % 2:
             picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        frame = av.VideoFrame.from_ndarray(to_yuv420(picture, matrix(like)), "yuv420p")
-        frame.color_range = 1
+        frame = to_yuv420(picture, matrix(like))
         for tag in _TAGS:
             setattr(frame, tag, getattr(like, tag))
+        self._encode(frame, pts)
+
+    def write_through(self, frame: Any, pts: int) -> None:
+        """Add a decoded frame as it is: only the codec touches it, where it is of the encoder's kind."""
+        plain = frame.format.name == "yuv420p" and frame.color_range != _FULL
+        if not plain or frame.height % 2 or frame.width % 2:
+            self.write(picture_of(frame), pts, frame)
+            return
+        if self._stream is None:
+            self._start(frame, frame.height, frame.width)
+        frame.pict_type = PictureType.NONE  # where key frames come is this encoder's choice
+        self._encode(frame, pts)
+
+    def _encode(self, frame: Any, pts: int) -> None:
         frame.pts, frame.time_base = pts, time_base(self.clip)
         self._out.mux(self._stream.encode(frame))
         self.frames += 1
@@ -92,9 +109,19 @@ def time_base(clip: Clip) -> Fraction:
 
 def picture_of(frame: Any) -> Frame:
     """A decoded frame as bytes (H, W, 3), B, G, R."""
-    return np.ascontiguousarray(
-        frame.reformat(format="bgr24", src_colorspace=matrix(frame), dst_color_range=2).to_ndarray()
-    )
+    if frame.format.name in ("yuv420p", "yuvj420p"):
+        full = frame.format.name == "yuvj420p" or frame.color_range == _FULL
+        return from_yuv420(frame, matrix(frame), full)
+    return scaled(frame, frame.width, frame.height, Interpolation.BILINEAR)
+
+
+def scaled(frame: Any, width: int, height: int, interpolation: Interpolation = Interpolation.AREA) -> Frame:
+    """A decoded frame of any format in another size, as bytes (H, W, 3), B, G, R."""
+    made = frame.reformat(
+        width, height, "bgr24", src_colorspace=matrix(frame), dst_color_range=_FULL,
+        interpolation=interpolation | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT, threads=1,
+    )  # fmt: skip
+    return np.ascontiguousarray(made.to_ndarray())
 
 
 def join(clip: Clip, parts: Sequence[Path], pts: Sequence[int], output: Path) -> int:

@@ -24,7 +24,7 @@ from enhancement.video.steady import LEAD, SteadyDehazer
 from minegis.errors import Finding, VideoError
 
 MEASURING = 0.2  # share of the work that measuring is, for the progress
-FORMAT = 1  # of the files in the work folder: others are thrown away
+FORMAT = 2  # of the files in the work folder: others are thrown away
 Progress = Callable[[str, float], None]
 
 
@@ -119,22 +119,31 @@ def part_path(workdir: Path, segment: Segment) -> Path:
 
 def render_part(
     clip: Clip, segment: Segment, workdir: Path, dehazer: Dehazer, airs: dict[int, Air],
-    tick: Callable[[], None] = lambda: None,
+    tick: Callable[[], None] = lambda: None, threads: int = 1,
 ) -> None:  # fmt: skip
-    """Dehaze and encode a segment, unless its file is there. ``tick`` is called per frame and may raise to stop."""
+    """Dehaze and encode a segment, unless its file is there. ``tick`` is called per frame and may raise to stop.
+
+    ``threads`` is what the encoder may use beside this one.
+    """
     path = part_path(workdir, segment)
     if path.is_file():
         return
     steady = SteadyDehazer(dehazer)
-    writer = encode.SegmentWriter(clip, path)
+    writer = encode.SegmentWriter(clip, path, threads)
     try:
         for pts, frame in frames(clip, segment, lead=LEAD):
             tick()
             air = airs.get(pts)
             if air is None:
                 continue  # a frame that only this reading could decode
+            leading = clip.timed and pts < segment.start
+            if air.night:
+                steady.forget()
+                if not leading:
+                    writer.write_through(frame, pts)
+                continue
             picture = encode.picture_of(frame)
-            if clip.timed and pts < segment.start:
+            if leading:
                 steady.watch(picture, air)
             else:
                 writer.write(steady(picture, air), pts, frame)
@@ -171,7 +180,8 @@ def dehaze_video(
 
     run("measure", 0, MEASURING, lambda segment, tick: measure_part(clip, segment, workdir, settings, tick))
     airs = airs_of(clip, workdir, settings)
-    run("render", MEASURING, 1, lambda segment, tick: render_part(clip, segment, workdir, dehazer, airs, tick))
+    threads = max(1, workers // len(clip.segments))  # a short clip is one segment: then its encoder shares the cores
+    run("render", MEASURING, 1, lambda segment, tick: render_part(clip, segment, workdir, dehazer, airs, tick, threads))
     progress("join", 1.0)
     written = encode.join(clip, [part_path(workdir, segment) for segment in clip.segments], list(airs), output)
     findings = list(clip.findings)

@@ -98,7 +98,7 @@ def _copy(clip: Clip, segment: Segment, workdir: Path, tick: Callable[[], None])
     try:
         for at, frame in frames(clip, segment):
             tick()
-            writer.write(encode.picture_of(frame), at, frame)
+            writer.write_through(frame, at)
             pts.append(at)
         times = workdir / f"pts-{segment.number:05d}.json"  # before the part, whose being there means both are
         times.with_suffix(".partial").write_text(json.dumps(pts))

@@ -12,7 +12,7 @@ import numpy as np
 from av.error import FFmpegError
 
 from enhancement.dehaze.pixels import Frame
-from enhancement.video.encode import matrix
+from enhancement.video.encode import picture_of, scaled
 from enhancement.video.playable import zero_of
 from enhancement.video.source import open_video, probe
 from minegis.errors import VideoError
@@ -70,10 +70,10 @@ def _fraction(seconds: float) -> Fraction:
 def upright(frame: Any, longest: int | None = None) -> Frame:
     """A decoded frame as bytes (H, W, 3), B, G, R, as players turn it."""
     shrink = 1 if longest is None else -(-max(frame.width, frame.height) // longest)
-    picture = frame.reformat(
-        max(1, frame.width // shrink), max(1, frame.height // shrink), "bgr24", src_colorspace=matrix(frame),
-        dst_color_range=2, interpolation="AREA",
-    ).to_ndarray()  # fmt: skip
+    if shrink == 1:
+        picture = picture_of(frame)
+    else:
+        picture = scaled(frame, max(1, frame.width // shrink), max(1, frame.height // shrink))
     return np.ascontiguousarray(np.rot90(picture, int(frame.rotation) // 90))
 
 

@@ -28,10 +28,14 @@ class SteadyDehazer:
         self._before: Lines | None = None
         self._grey = self._shift = 0.0
 
+    def forget(self) -> None:
+        """What comes next has nothing before it."""
+        self._before = None
+
     def watch(self, frame: Frame, air: Air) -> Lines | None:
         """Take a frame into account; returns its lines, None at night."""
         if air.night:
-            self._before = None
+            self.forget()
             return None
         lines = self._dehazer.lines(frame, air.light, full=255.0)
         before, grey = self._before, float(lines.grey.mean())
