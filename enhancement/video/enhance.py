@@ -7,9 +7,10 @@ number of workers can share a video; ``dehaze_video`` runs them in threads of th
 from __future__ import annotations
 
 import bisect
+import itertools
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 from enhancement.dehaze.fast import Dehazer
 from enhancement.dehaze.settings import Settings
 from enhancement.video import encode
-from enhancement.video.atmosphere import Air, Measure, Meter, timeline
+from enhancement.video.atmosphere import Airs, Measure, Meter, course_of
 from enhancement.video.parallel import in_threads
 from enhancement.video.source import SEGMENT_FRAMES, Clip, Segment, frames, probe
 from enhancement.video.steady import LEAD, SteadyDehazer
@@ -95,21 +96,23 @@ def measure_part(
     write_rows(path, rows)
 
 
-def airs_of(clip: Clip, workdir: Path, settings: Settings) -> dict[int, Air]:
+def airs_of(clip: Clip, workdir: Path, settings: Settings) -> Airs:
     """The air of every frame by timestamp, in order, once all segments are measured.
 
     Raises:
         VideoError: E-VID-04, nothing could be decoded.
     """
-    pts: list[int] = []
-    measures: list[Measure] = []
+    rows, again = itertools.tee(_measured(clip, workdir))
+    airs = Airs(zip((pts for pts, _ in rows), course_of((measure for _, measure in again), settings), strict=True))
+    if not airs:
+        raise VideoError("E-VID-04", value=clip.path.name)
+    return airs
+
+
+def _measured(clip: Clip, workdir: Path) -> Iterator[tuple[int, Measure]]:
     for segment in clip.segments:
         for row in json.loads((workdir / f"measures-{segment.number:05d}.json").read_text()):
-            pts.append(row[0])
-            measures.append(Measure(row[1], row[2], row[3], None if row[4] is None else tuple(row[4]), row[5], row[6]))
-    if not pts:
-        raise VideoError("E-VID-04", value=clip.path.name)
-    return dict(zip(pts, timeline(measures, settings), strict=True))
+            yield row[0], Measure(row[1], row[2], row[3], None if row[4] is None else tuple(row[4]), row[5], row[6])
 
 
 def part_path(workdir: Path, segment: Segment) -> Path:
@@ -118,7 +121,7 @@ def part_path(workdir: Path, segment: Segment) -> Path:
 
 
 def render_part(
-    clip: Clip, segment: Segment, workdir: Path, dehazer: Dehazer, airs: dict[int, Air],
+    clip: Clip, segment: Segment, workdir: Path, dehazer: Dehazer, airs: Airs,
     tick: Callable[[], None] = lambda: None, threads: int = 1,
 ) -> None:  # fmt: skip
     """Dehaze and encode a segment, unless its file is there. ``tick`` is called per frame and may raise to stop.
@@ -187,7 +190,7 @@ def dehaze_video(
     findings = list(clip.findings)
     if len(clip.pts) > written:
         findings.append(Finding("E-VID-10", values={"value": len(clip.pts) - written}))
-    passed = sum(air.night for air in airs.values())
+    passed = int(airs.night.sum())
     if passed:
         findings.append(Finding("E-VID-11", values={"value": passed, "total": written}))
-    return Done(output, written, sum(air.fresh for air in airs.values()) - 1, passed, findings, written - passed)
+    return Done(output, written, int(airs.fresh.sum()) - 1, passed, findings, written - passed)

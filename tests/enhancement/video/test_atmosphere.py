@@ -9,7 +9,7 @@ from enhancement.dehaze.fast import Dehazer
 from enhancement.dehaze.settings import preset
 from enhancement.haze_simulation import add_haze, mining_scene
 from enhancement.quality import flicker
-from enhancement.video.atmosphere import STEP, TAU, Air, Measure, differ, timeline
+from enhancement.video.atmosphere import STEP, TAU, Air, Airs, Measure, differ, timeline
 from enhancement.video.steady import SteadyDehazer
 
 SETTINGS = preset("standard")
@@ -98,3 +98,16 @@ def test_a_static_scene_does_not_flicker() -> None:
     alone = [dehazer(frame).image for frame in frames]
     assert flicker(results[5:]) <= 1.2 * flicker(frames[5:])
     assert flicker(results[5:]) < flicker(alone[5:])
+
+
+def test_the_air_of_many_frames_is_found_by_timestamp() -> None:
+    given = {40: Air(np.array([0.5, 0.6, 0.7], np.float32), True, False), 80: Air(np.ones(3, np.float32), False, True)}
+    given[60] = Air(np.zeros(3, np.float32), False, False)  # out of order, as in a damaged file
+    airs = Airs(given.items())
+    assert list(airs) == [40, 80, 60]
+    for pts, air in given.items():
+        found = airs[pts]
+        assert (found.fresh, found.night) == (air.fresh, air.night)
+        np.testing.assert_array_equal(found.light, air.light)
+    assert [airs.get(pts) for pts in (0, 50, 100)] == [None] * 3
+    assert (airs.night.sum(), airs.fresh.sum(), len(airs), len(Airs([]))) == (1, 1, 3, 0)

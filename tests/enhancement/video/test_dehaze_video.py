@@ -13,7 +13,7 @@ from enhancement.cli import main
 from enhancement.dehaze.fast import Dehazer
 from enhancement.dehaze.settings import preset
 from enhancement.haze_simulation import mining_scene
-from enhancement.video.atmosphere import Air
+from enhancement.video.atmosphere import Airs
 from enhancement.video.encode import picture_of
 from enhancement.video.enhance import airs_of, dehaze_video, measure_part
 from enhancement.video.source import frames, probe
@@ -31,7 +31,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(tmp_path_factory.mktemp("clip") / "mine.mp4", pictures(48), options=SHORT_GOPS, sound="aac")
 
 
-def pictures_of(source: Path, segment_frames: int, airs: dict[int, Air]) -> dict[int, np.ndarray]:
+def pictures_of(source: Path, segment_frames: int, airs: Airs) -> dict[int, np.ndarray]:
     """The rendered pictures by timestamp, each segment begun on its own."""
     found = {}
     clip = probe(source, segment_frames)
