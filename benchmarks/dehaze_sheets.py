@@ -87,6 +87,7 @@ def main() -> None:
     options = parser.parse_args()
     methods: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "ours, standard": ours(PRESETS["standard"]),
+        "ours, no sky": ours(replace(PRESETS["standard"], sky_thresh=1.0)),
         "He et al.": ours(replace(HE)),
         "CLAHE": clahe,
     }
@@ -96,7 +97,7 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     for number, clear in enumerate(views(), 1):
         path = options.output / f"dehaze-{number}.jpg"
-        sheet(clear, methods).save(path, quality=82, optimize=True)
+        sheet(clear, methods).save(path, quality=75, optimize=True)
         print(path, f"{path.stat().st_size / 1024:.0f} KB")
 
 

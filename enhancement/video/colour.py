@@ -118,7 +118,7 @@ def from_yuv420(frame: Any, matrix: int, full: bool) -> Frame:
     weights = share * np.array(
         [1 - blue, -(1 - blue) * blue / green, -(1 - red) * red / green, 1 - red]
     )  # of U in blue, of U and V in green, of V in red
-    planes = [_rows(plane) for plane in frame.planes]
+    y, u, v = (_rows(plane) for plane in frame.planes)
     out = np.empty((frame.height, frame.width, 3), np.uint8)
-    _read(*planes, np.float32(scale), np.float32(offset), weights.astype(np.float32), out)
+    _read(y, u, v, np.float32(scale), np.float32(offset), weights.astype(np.float32), out)
     return out
