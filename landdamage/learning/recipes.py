@@ -131,8 +131,8 @@ SENTINEL_SCENES = (
     "unsure; split by overlap group; started from the weights of se-cot-dl-mnv2-2m (simulation)"
 )
 SENTINEL_LIMITS = (
-    "finds vegetation, living areas and tailings; does not find open pits, stockpiles, industrial squares and small "
-    "waters (validation IoU below 0.1); labels outlined by eye, never checked in the field"
+    "finds vegetation, living areas and tailings, industrial squares poorly; does not find open pits, stockpiles and "
+    "small waters (validation IoU below 0.1); labels outlined by eye, never checked in the field"
 )
 DISTRICTS = 36
 FRESH_DISTRICTS = 18
