@@ -35,7 +35,7 @@ _COPY_SQL = f"COPY landdamage_patch ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT B
 def patches_replace(*, run: InterpretationRun, batches: Iterable[GeoDataFrame]) -> None:
     """Make patches those of a run, each with its mine and region, inside the caller's transaction.
 
-    What the run had before is deleted. Rows are made while the database writes those before.
+    What the run had before is deleted.
 
     Args:
         run: whose patches they are.
