@@ -12,6 +12,8 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 
 from minegis import units
+from minegis.errors import StorageError
+from minegis.files import bucket
 
 MIN_FREE_BYTES = 2 * 2**30
 
@@ -57,4 +59,19 @@ def free_disk(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
                 id="minegis.W001",
             )
         ]
+    return []
+
+
+@register("storage")
+def shared_storage(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The shared bucket must be there and take what is written; one that is away for the moment is only warned of."""
+    try:
+        shared = bucket()
+        if shared is not None:
+            shared.check()
+    except StorageError as error:
+        text, hint = f"{error.code}: {error.message('en')}.", error.hint("en")
+        if error.code == "E-STO-01":
+            return [checks.Warning(text, hint=hint, id="minegis.W002")]
+        return [Error(text, hint=hint, id="minegis.E003")]
     return []

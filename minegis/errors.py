@@ -106,6 +106,63 @@ def _table() -> dict[str, Entry]:
             "请使用 tus 1.0.0 客户端",
             "Use a tus 1.0.0 client",
         ),
+        # Shared storage (S3)
+        "E-STO-01": e(
+            503,
+            "共享存储({value})在 {seconds} 秒内没有响应",
+            "The shared storage ({value}) has not answered for {seconds} s",
+            "请联系管理员；存储恢复后重试该任务，已完成的部分不会重算",
+            "Ask the administrator; once it is back, retry the job: nothing finished is computed again",
+        ),
+        "E-STO-02": e(
+            503,
+            "共享存储({value})拒绝访问({reason})",
+            "The shared storage ({value}) refuses access ({reason})",
+            "请管理员核对 AWS_ACCESS_KEY_ID、AWS_SECRET_ACCESS_KEY、存储权限和本机时钟",
+            "The administrator checks AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, their rights and this machine's clock",
+        ),
+        "E-STO-03": e(
+            503,
+            "共享存储中没有该存储桶({value})",
+            "The shared storage has no such bucket ({value})",
+            "请管理员创建存储桶或改正 STORAGE_URL",
+            "The administrator makes the bucket or corrects STORAGE_URL",
+        ),
+        "E-STO-04": e(
+            503,
+            "共享存储中的文件已损坏({value})：内容与其校验值不一致",
+            "A file in the shared storage is damaged ({value}): its bytes differ from its hash",
+            "请管理员从备份恢复该对象",
+            "The administrator restores the object from a backup",
+        ),
+        "E-STO-05": e(
+            507,
+            "共享存储({value})已满",
+            "The shared storage ({value}) is full",
+            "请管理员扩容或清理后重试，已完成的部分不会重算",
+            "The administrator makes room; then retry: nothing finished is computed again",
+        ),
+        "E-STO-06": e(
+            503,
+            "共享存储未接受请求({value})",
+            "The shared storage did not take the request ({value})",
+            "请将此信息告知管理员",
+            "Tell the administrator",
+        ),
+        "E-STO-07": e(
+            503,
+            "共享存储的设置不完整或有误({value})",
+            "The settings of the shared storage are incomplete or wrong ({value})",
+            "应为 STORAGE_URL=s3://存储桶/前缀、S3_ENDPOINT_URL、AWS_ACCESS_KEY_ID、AWS_SECRET_ACCESS_KEY",
+            "Set STORAGE_URL=s3://bucket/prefix, S3_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        ),
+        "E-STO-08": e(
+            507,
+            "本机缓存放不下该文件(需要 {need}，上限 {limit})",
+            "The local cache has no room for the file (needs {need}, limit {limit})",
+            "请管理员增大 STORAGE_CACHE_GB 或清理本机磁盘",
+            "The administrator raises STORAGE_CACHE_GB or frees this machine's disk",
+        ),
         # Archives
         "E-ARC-01": e(
             422, "压缩包已损坏，无法解压", "Archive is damaged", "请重新打包后上传", "Pack it again and upload"
@@ -1799,6 +1856,10 @@ class MineGISError(Exception):
 
 class UploadError(MineGISError):
     """A file did not arrive as it was sent."""
+
+
+class StorageError(MineGISError):
+    """The shared storage is away, refuses, or gave something else than was put there."""
 
 
 class SceneError(MineGISError):

@@ -197,6 +197,7 @@ JOB_KINDS: dict[str, dict[str, Any]] = {
         "handler": "landdamage.tasks.interpret",
         "queue": "gpu",
         "keeps_work": True,  # strips of hours: a retry goes on from them
+        "shares_work": True,  # workers on other machines compute some of them
         "on_end": "landdamage.services.runs.run_job_ended",
         "on_retry": "landdamage.services.runs.run_job_retried",
     },
@@ -268,6 +269,15 @@ INTERPRETATION_BLOCK_PIXELS = env.int("INTERPRETATION_BLOCK_PIXELS", default=1 <
 # Storage. Originals and results are write-once files named by content; web servers never see these folders.
 # ---------------------------------------------------------------------------------------------------------------------
 STORAGE_ROOT = Path(env.str("MINEGIS_STORAGE", default=str(BASE_DIR / "var" / "storage")))
+# s3://bucket/prefix: what several machines share lies there (docs/storage.md), and STORAGE_ROOT is each machine's own.
+STORAGE_URL = env.str("STORAGE_URL", default="")
+S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="")
+AWS_ACCESS_KEY_ID = env.str("AWS_ACCESS_KEY_ID", default="")
+AWS_SECRET_ACCESS_KEY = env.str("AWS_SECRET_ACCESS_KEY", default="")
+AWS_SESSION_TOKEN = env.str("AWS_SESSION_TOKEN", default="")
+AWS_REGION = env.str("AWS_REGION", default="us-east-1")
+S3_PATIENCE_SECONDS = env.float("S3_PATIENCE_SECONDS", default=60.0)  # a job bridges a gap of this length
+STORAGE_CACHE_GB = env.float("STORAGE_CACHE_GB", default=100.0)  # local copies of what lies in the bucket
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=64 * 2**30)
 UPLOAD_EXPIRY_HOURS = env.int("UPLOAD_EXPIRY_HOURS", default=7 * 24)
 UPLOAD_KINDS = {  # what a finished file becomes: the right to send it, who takes it over; the first is the default

@@ -7,7 +7,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 _CHUNK = 1 << 20
 
@@ -19,6 +19,47 @@ class Stored:
     sha256: str
     bytes: int
     path: Path
+
+
+def name_of(sha256: str) -> str:
+    """The name of a content within its store.
+
+    Raises:
+        ValueError: not 64 lower-case hexadecimal digits.
+    """
+    if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
+        raise ValueError("not a SHA-256 in lower-case hexadecimal")
+    return f"{sha256[:2]}/{sha256[2:]}"
+
+
+class Store(Protocol):
+    """Write-once files, wherever they lie."""
+
+    def path(self, sha256: str) -> Path:
+        """Where the content of a hash lies or would lie on this machine; nothing is fetched."""
+        ...
+
+    def fetch(self, sha256: str) -> Path:
+        """A local path of the content, to be opened soon.
+
+        Raises:
+            StorageError: E-STO-*, it lies elsewhere and cannot be had.
+        """
+        ...
+
+    def __contains__(self, sha256: str) -> bool: ...
+
+    def put(self, source: Path | str | BinaryIO) -> Stored:
+        """Store a copy of a file or of the rest of a stream."""
+        ...
+
+    def remove(self, sha256: str) -> None:
+        """Delete a file whose last record is gone."""
+        ...
+
+    def verify(self, sha256: str) -> bool:
+        """Whether the stored bytes still have the hash they are named by."""
+        ...
 
 
 class Storage:
@@ -37,9 +78,15 @@ class Storage:
         Raises:
             ValueError: not 64 lower-case hexadecimal digits.
         """
-        if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
-            raise ValueError("not a SHA-256 in lower-case hexadecimal")
-        return self.root / sha256[:2] / sha256[2:]
+        return self.root / name_of(sha256)
+
+    def fetch(self, sha256: str) -> Path:
+        """Where the content of a hash lies: it is here already.
+
+        Raises:
+            ValueError: not a hash.
+        """
+        return self.path(sha256)
 
     def __contains__(self, sha256: str) -> bool:
         return self.path(sha256).is_file()

@@ -27,6 +27,7 @@ pytest_plugins = [
     "tests.fixtures.model_world",
     "tests.fixtures.shared_scenes",
     "tests.fixtures.footage",
+    "tests.fixtures.s3",
 ]
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -21,7 +21,7 @@ from minegis.jobs.runner import JobContext
 from minegis.jobs.services import job_submit, workdir
 from minegis.registry.models import Camera, Mine, Region
 from minegis.uploads.models import Upload
-from minegis.uploads.services import upload_path
+from minegis.uploads.services import upload_forget, upload_path
 
 OWN_DELETE_WITHIN = timedelta(hours=24)
 THUMBNAIL = 320  # pixels
@@ -76,8 +76,8 @@ def clip_receive(*, upload: Upload) -> Clip:
         if known.state != Clip.State.REJECTED or not visible:
             raise UploadError("E-VID-14", clip=known.pk if visible else "…")
         if known.upload:
-            former = upload_path(known.upload)
-            transaction.on_commit(lambda: former.unlink(missing_ok=True))
+            former = known.upload
+            transaction.on_commit(lambda: upload_forget(former))
     clip = known or Clip(sha256=upload.sha256, region=region)
     clip.file_name, clip.bytes, clip.state = upload.file_name, upload.length, Clip.State.CHECKING
     clip.camera, clip.mine, clip.upload, clip.findings = camera, mine, upload, []
@@ -182,7 +182,7 @@ def _proxy(context: JobContext, source: Path, found: Any) -> Path:
 
 def _forget_upload(clip: Clip) -> None:
     if clip.upload:
-        upload_path(clip.upload).unlink(missing_ok=True)
+        upload_forget(clip.upload)
 
 
 def clip_job_ended(job: Job) -> None:

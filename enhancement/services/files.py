@@ -6,27 +6,30 @@ They have a folder of their own, so that nothing but the rows of this applicatio
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from django.conf import settings
 from django.db.models import Q
 
 from enhancement.models import Clip, Enhancement, EvidenceFrame
-from minegis.storage import Storage, Stored
+from minegis.errors import StorageError
+from minegis.files import store_named
+from minegis.storage import Store, Stored
 
+log = logging.getLogger(__name__)
 KEPT = "kept"  # in a job's folder: hashes of the files that its attempts have stored
 
 
-def store() -> Storage:
-    """The folder."""
-    return Storage(settings.STORAGE_ROOT / "video")
+def store() -> Store:
+    """The files."""
+    return store_named("video")
 
 
 def path_of(sha256: str) -> Path:
-    """Where a stored file lies."""
-    return store().path(sha256)
+    """A local path of a stored file, to be opened soon."""
+    return store().fetch(sha256)
 
 
 def keep(path: Path, workdir: Path) -> Stored:
@@ -47,10 +50,13 @@ def kept(workdir: Path) -> set[str]:
 
 
 def discard_unused(hashes: Iterable[str]) -> None:
-    """Remove those files that no row refers to any more."""
+    """Remove those files that no row refers to any more; what cannot be removed at this moment stays, and is said."""
     for sha256 in hashes:
         if sha256 and not _is_used(sha256):
-            store().remove(sha256)
+            try:
+                store().remove(sha256)
+            except StorageError as error:
+                log.warning("file %s stays behind: %s", sha256, error)
 
 
 def _is_used(sha256: str) -> bool:

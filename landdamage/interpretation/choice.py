@@ -21,7 +21,7 @@ from landdamage.interpretation.conversion import model_folder, model_key
 from landdamage.interpretation.engine import KINDS, Engine, Kind, has_cuda, load_engine
 from landdamage.interpretation.models import ModelCard
 from landdamage.interpretation.runtimes import threads
-from landdamage.interpretation.strips import recorded_engine
+from landdamage.interpretation.strips import Shelf, recorded_engine
 from minegis.cache import keep
 from minegis.errors import ModelError
 
@@ -35,7 +35,13 @@ _measured: dict[str, dict[Kind, float]] = {}
 
 
 def choose_engine(
-    card: ModelCard, *, device: str = "auto", wanted: str = "auto", pixels: int = 0, workdir: Path | None = None
+    card: ModelCard,
+    *,
+    device: str = "auto",
+    wanted: str = "auto",
+    pixels: int = 0,
+    workdir: Path | None = None,
+    shelf: Shelf | None = None,
 ) -> Kind:
     """The kind of engine to load for a scene.
 
@@ -45,6 +51,7 @@ def choose_engine(
         wanted: one of ``KINDS``, or ``auto``.
         pixels: of the scene; a small one is not worth a measurement.
         workdir: the scene's work folder: a run that began with one engine goes on with it.
+        shelf: what workers with other work folders share of it.
 
     Raises:
         ModelError: E-MOD-03 the weights are not the card's; E-MOD-14 ``wanted`` is no engine.
@@ -55,7 +62,7 @@ def choose_engine(
         return wanted
     if device == "cuda" or (device == "auto" and has_cuda()):
         return "eager"
-    begun = recorded_engine(workdir / "strips") if workdir is not None else None
+    begun = recorded_engine(workdir / "strips", shelf) if workdir is not None else None
     if begun in KINDS:
         return begun
     speeds = known_speeds(card)

@@ -16,7 +16,7 @@ from landdamage.interpretation.patch_file import BATCH, patch_count, read_patche
 from landdamage.interpretation.polygons import SIMPLIFY_PIXELS, Rasters, minimum_mapping_unit_m2, vectorise
 from landdamage.interpretation.predict import predict_blocks, predict_strips
 from landdamage.interpretation.source import SceneSource, open_scene
-from landdamage.interpretation.strips import StripStore
+from landdamage.interpretation.strips import Shelf, StripStore
 from minegis.errors import Finding
 from minegis.heap import give_back
 from minegis.windows import OVERLAP, PANEL_WIDTH, Plan
@@ -87,6 +87,7 @@ def interpret_scene(
     ground: Ground | None = None,
     crew: Crew | None = None,
     block_pixels: int = BLOCK_PIXELS,
+    shelf: Shelf | None = None,
 ) -> Interpretation:
     """Interpret a scene in its own CRS with memory bounded by a strip of it.
 
@@ -105,6 +106,7 @@ def interpret_scene(
         ground: what is wanted; windows that show nothing of it are not computed, and outside the result is 255.
         crew: how the blocks of a scene that has more than one are shared out; None means this process does them all.
         block_pixels: size of a block, about.
+        shelf: where workers that see another ``workdir`` find the strips and leave theirs.
 
     Raises:
         SceneError: the scene cannot be opened or read, or has no place (E-FMT-*, E-GEO-01); E-AOI-02 nothing of it is
@@ -120,7 +122,7 @@ def interpret_scene(
             "min_area_m2": minimum_mapping_unit_m2(source.gsd_m) if min_area_m2 is None else min_area_m2,
             "simplify_pixels": simplify_pixels,
         }
-        store = StripStore(workdir / "strips", plan, inputs)
+        store = StripStore(workdir / "strips", plan, inputs, shelf)
         shared = Shared(store, cut(plan, block_pixels), share_key(engine, inputs, block_pixels))
 
         def reached(part: float) -> None:
@@ -176,6 +178,7 @@ def help_scene(
     should_stop: Callable[[], bool],
     ground: Ground | None = None,
     block_pixels: int = BLOCK_PIXELS,
+    shelf: Shelf | None = None,
 ) -> int | None:
     """Compute blocks of a scene that ``interpret_scene`` is at work on elsewhere, with the same arguments.
 
@@ -189,7 +192,7 @@ def help_scene(
     """
     with open_scene(path, engine.card, bands, ground) as source:
         plan, _, inputs = _plan(path, source, engine, bands, ground)
-        store = StripStore.joined(workdir / "strips", plan, inputs)
+        store = StripStore.joined(workdir / "strips", plan, inputs, shelf)
         if store is None:
             return None
         shared = Shared(store, cut(plan, block_pixels), share_key(engine, inputs, block_pixels))

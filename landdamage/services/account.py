@@ -198,7 +198,7 @@ def edition_verify(edition: Edition) -> str:
 
 def _computed_again(edition: Edition, folder: Path, booked: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     plan = {"units": edition.inputs["units"]}
-    with zipfile.ZipFile(files().path(edition.inputs["archive_sha256"])) as kept:
+    with zipfile.ZipFile(files().fetch(edition.inputs["archive_sha256"])) as kept:
         kept.extractall(folder)
     compute_all(folder, len(plan["units"]), processes=os.cpu_count() or 1)
     year = read_year(folder, plan, exits=False)

@@ -212,7 +212,7 @@ def _opening(below: Edition | None) -> gpd.GeoDataFrame:
 
 def _imported(edition: Edition) -> gpd.GeoDataFrame:
     """The polygons of an opening book as the book that its year carries along."""
-    frame = frame_to_albers(load_table(files().path(edition.inputs["polygons_sha256"])))
+    frame = frame_to_albers(load_table(files().fetch(edition.inputs["polygons_sha256"])))
     return frame.assign(
         area_cm2=units.areas_cm2(frame.geometry.to_numpy(), ALBERS),
         observed_year=edition.year,
@@ -235,7 +235,7 @@ def survey_of(edition: Edition) -> Survey:
     """What the importer of an opening book said; books from before the question was asked count as unknown."""
     told: dict[str, BaseGeometry] = {}
     if key := edition.inputs.get("coverage_sha256"):
-        table = load_table(files().path(key))
+        table = load_table(files().fetch(key))
         shapes = shapely.make_valid(to_albers(table.geometry))
         told = dict(zip(table["what"], shapes, strict=True))
     return Survey(edition.inputs.get("coverage", "unknown"), told.get("covered"), told.get("left_out"))

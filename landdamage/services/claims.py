@@ -143,7 +143,8 @@ class RowClaims:
 
     def _settled(self) -> bool:
         """Whether every finished block is in the folder; one that does not appear at last is to be done again."""
-        lacking = [block.number for block in self._shared.blocks if block.number not in self._shared.finished()]
+        finished = self._shared.finished()
+        lacking = [block.number for block in self._shared.blocks if block.number not in finished]
         if not lacking:
             return True
         self._settling = self._settling or time.monotonic()

@@ -87,7 +87,7 @@ def evidence_open(evidence: Evidence) -> BinaryIO:
     Raises:
         MineGISError: E-API-04, the file is not in the storage.
     """
-    path = files().path(evidence.sha256)
+    path = files().fetch(evidence.sha256)
     if not path.is_file():
         raise MineGISError("E-API-04")
     return path.open("rb")

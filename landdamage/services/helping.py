@@ -18,9 +18,11 @@ from landdamage.services.claims import RowClaims, claiming, work_waits
 from landdamage.services.files import file_path
 from landdamage.services.runs import loaded_engine
 from landdamage.services.trained_models import model_card
-from minegis.errors import JobCancelledError
+from minegis.errors import JobCancelledError, StorageError
+from minegis.files import job_shelf
 from minegis.jobs.models import Job
-from minegis.jobs.services import workdir
+from minegis.jobs.services import folders_tidy, workdir
+from minegis.objects.work import long_work
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
@@ -41,13 +43,15 @@ def lend_a_hand(job_id: UUID, *, worker: str) -> int:
     from landdamage.interpretation.result import help_scene
     from landdamage.interpretation.strips import recorded_engine
 
+    folders_tidy()  # of scenes helped with before; nobody else comes to this machine
     if work_waits():
         log.info("job %s: other work waits; whoever leads calls again", job_id)
         return 0
     found = InterpretationRun.objects.filter(job_id=job_id, job__state__in=Job.ACTIVE, job__cancel_requested=False)
     run = found.select_related("scene", "model").first()
     folder = workdir(job_id)
-    kind = recorded_engine(folder / "strips", with_strips=False)
+    shelf = job_shelf(job_id, "strips")
+    kind = recorded_engine(folder / "strips", shelf, with_strips=False)
     if run is None or run.model is None or kind not in KINDS:
         log.info("job %s: nothing to help with", job_id)
         return 0
@@ -59,17 +63,22 @@ def lend_a_hand(job_id: UUID, *, worker: str) -> int:
             yield claims
 
     try:
-        windows = help_scene(
-            file_path(run.scene.cog_sha256),
-            folder,
-            engine=loaded_engine(model_card(run.model), kind),
-            bands=tuple(run.scene.bands),
-            crew=crew,
-            should_stop=stopped,
-            block_pixels=settings.INTERPRETATION_BLOCK_PIXELS,
-        )
+        with long_work():
+            windows = help_scene(
+                file_path(run.scene.cog_sha256),
+                folder,
+                engine=loaded_engine(model_card(run.model), kind),
+                bands=tuple(run.scene.bands),
+                crew=crew,
+                should_stop=stopped,
+                block_pixels=settings.INTERPRETATION_BLOCK_PIXELS,
+                shelf=shelf,
+            )
     except (JobCancelledError, FileNotFoundError):  # ended meanwhile, and its folder with it; or this worker is to stop
         log.info("job %s: the help is no longer wanted", job_id)
+        return 0
+    except StorageError as error:  # whoever leads meets it as well, and says so in the job
+        log.warning("job %s: the help ends: %s", job_id, error)
         return 0
     if windows is None:
         log.warning("job %s: this worker would compute otherwise than the one that leads, and leaves it alone", job_id)

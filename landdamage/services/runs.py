@@ -23,6 +23,7 @@ from minegis import __version__
 from minegis.access.models import User
 from minegis.access.permissions import Action, require
 from minegis.errors import Finding, ModelError, SceneError
+from minegis.files import job_shelf
 from minegis.jobs.models import Job
 from minegis.jobs.runner import JobContext
 from minegis.jobs.services import job_submit
@@ -114,11 +115,13 @@ def run_interpret(context: JobContext) -> None:
     InterpretationRun.objects.filter(pk=run.pk).update(state=InterpretationRun.State.RUNNING)
     context.progress("model", 0.0)
     card, findings = run_model(run, context.params.get("model") or "")
+    shelf = job_shelf(context.job_id, "strips")
     kind = choose_engine(
         card,
         wanted=settings.INTERPRETATION_ENGINE,
         pixels=(scene.width or 0) * (scene.height or 0),
         workdir=context.workdir,
+        shelf=shelf,
     )
     store = files()
     pacer = Pacer((scene.width or 0) * (scene.height or 0) * scene.gsd_m**2 / 1e6 if scene.gsd_m else 0.0)
@@ -149,6 +152,7 @@ def run_interpret(context: JobContext) -> None:
         should_stop=context.should_stop,
         crew=crew,
         block_pixels=settings.INTERPRETATION_BLOCK_PIXELS,
+        shelf=shelf,
     )
     context.progress("publish", 0.97)
     rasters = {

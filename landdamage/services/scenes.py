@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,15 @@ from landdamage.services.registration import registration_from_file, stated_rmse
 from landdamage.services.runs import run_start
 from minegis.access.models import User
 from minegis.access.permissions import Action, allowed, require
-from minegis.errors import AttemptLostError, ConflictError, Finding, JobError, UploadError
+from minegis.errors import AttemptLostError, ConflictError, Finding, JobError, StorageError, UploadError
 from minegis.jobs.models import Job
 from minegis.jobs.runner import JobContext
 from minegis.jobs.services import job_submit
 from minegis.registry.models import SRID, Region
 from minegis.uploads.models import Upload
-from minegis.uploads.services import upload_path
+from minegis.uploads.services import upload_forget, upload_path
 
+log = logging.getLogger(__name__)
 OWN_DELETE_WITHIN = timedelta(hours=24)
 
 
@@ -158,7 +160,7 @@ def scene_ingest(context: JobContext) -> None:
             run_start(scene=scene, user=None)
         context.result["state"] = scene.state
     if scene.upload:
-        upload_path(scene.upload).unlink(missing_ok=True)
+        upload_forget(scene.upload)
 
 
 def ingest_job_retried(job: Job) -> None:
@@ -178,11 +180,22 @@ def ingest_job_ended(job: Job) -> None:
         code = job.error_code or "E-JOB-04"
         finding = Finding(code, values=job.error_values).as_dict()
         scene = Scene.objects.select_related("upload").filter(pk=job.params["scene_id"]).first()
-        if scene and scene.upload and scene.sha256 in files():
-            upload_path(scene.upload).unlink(missing_ok=True)  # the stored original serves a retry
+        if scene and scene.upload:
+            transaction.on_commit(lambda: _forget_if_stored(scene))
         Scene.objects.filter(pk=job.params["scene_id"], state=Scene.State.CHECKING).update(
             state=Scene.State.REJECTED, findings=[finding]
         )
+
+
+def _forget_if_stored(scene: Scene) -> None:
+    """Where the original is stored it serves a retry, and the upload is not needed any more."""
+    try:
+        stored = scene.sha256 in files()
+    except StorageError as error:
+        log.warning("scene %s: its upload stays: %s", scene.pk, error)
+        return
+    if stored and scene.upload:
+        upload_forget(scene.upload)
 
 
 @transaction.atomic
@@ -201,7 +214,7 @@ def scene_delete(*, scene: Scene, user: User) -> None:
     if scene.state == Scene.State.CHECKING or scene.runs.exists():
         raise ConflictError()
     if scene.upload:
-        upload_path(scene.upload).unlink(missing_ok=True)
+        upload_forget(scene.upload)
     scene.delete()
 
 
@@ -217,7 +230,7 @@ def _keep_original(scene: Scene) -> Path:
     store = files()
     if scene.sha256 not in store and scene.upload:
         store.put(upload_path(scene.upload))
-    return store.path(scene.sha256)
+    return store.fetch(scene.sha256)
 
 
 def _crs_name(meta: SceneMetadata) -> str:

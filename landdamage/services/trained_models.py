@@ -20,6 +20,7 @@ from landdamage.services.files import file_path, files
 from minegis.access.models import User
 from minegis.access.permissions import Action, allowed, require
 from minegis.errors import ConflictError, ForbiddenError, ModelError
+from minegis.files import bucket
 from minegis.jobs.models import Job
 from minegis.jobs.runner import JobContext
 from minegis.jobs.services import job_submit
@@ -93,15 +94,21 @@ def model_card(row: TrainedModel) -> ModelCard:
     folder = model_folder(row.weights_sha256)
     if not (folder / CARD).exists():
         shipped = next((c for c in available().values() if c.weights_sha256 == row.weights_sha256), None)
-        if shipped is None or not shipped.path.with_suffix(".safetensors").exists():
+        weights = file_path(row.weights_sha256) if shipped is None else shipped.path.with_suffix(".safetensors")
+        if not weights.exists():
             raise ModelError("E-MOD-03", value=str(row))
-        _keep(row.card, shipped.path.with_suffix(".safetensors"), row.weights_sha256)
+        _keep(row.card, weights, row.weights_sha256)
     return ModelCard.of(row.card, folder / CARD)
 
 
 def _keep(card: Mapping[str, Any], weights: Path, sha256: str) -> None:
-    """Give card and weights their folder; it appears whole or not at all, and is never changed."""
+    """Give card and weights their folder; it appears whole or not at all, and is never changed.
+
+    Where machines share a bucket the weights go there as well, and each machine makes the folder when it needs it.
+    """
     folder = model_folder(sha256)
+    if bucket() is not None:
+        files().put(weights)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".keep-") as made:
         part = Path(made) / "model"

@@ -21,6 +21,7 @@ from landdamage.services.trained_models import Origin, model_register, next_vers
 from minegis.access.models import User
 from minegis.access.permissions import Action, require
 from minegis.errors import JobCancelledError, MineGISError, ModelError, TrainingError
+from minegis.files import bucket, files
 from minegis.jobs.models import Job
 from minegis.jobs.runner import JobContext
 from minegis.jobs.services import job_submit
@@ -180,6 +181,8 @@ def training_run(context: JobContext) -> None:
     weights = run.train()
     context.progress("keep", TRAINING_SHARE)
     _, card = checkpoint.load(weights)
+    if bucket() is not None:
+        files().put(weights)  # before the transaction that registers it: a bucket may make one wait
     log = training_curves(row)
     with context.publish():
         model = model_register(

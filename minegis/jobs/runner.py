@@ -20,6 +20,7 @@ from minegis.disk import free_bytes, is_full
 from minegis.errors import AttemptLostError, JobCancelledError, JobError, MineGISError
 from minegis.jobs import services
 from minegis.jobs.models import Job
+from minegis.objects.work import long_work
 
 log = logging.getLogger(__name__)
 REPORT_EVERY_S = 1.0  # progress reaches the row at most this often
@@ -146,7 +147,7 @@ def run_job(job_id: UUID, worker: str) -> None:
     context = JobContext(job)
     log.info("job %s (%s): attempt %d of %d begins", job.pk, job.kind, job.attempts, job.max_attempts)
     try:
-        with context.heartbeat():
+        with context.heartbeat(), long_work():
             _call_handler(job, context)
     except AttemptLostError:
         log.warning("job %s: attempt %d lost the job and gives up", job.pk, job.attempts)

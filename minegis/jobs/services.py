@@ -25,7 +25,8 @@ from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 from kombu.exceptions import OperationalError
 
-from minegis.errors import AttemptLostError, JobCancelledError, JobError, MineGISError
+from minegis.errors import AttemptLostError, JobCancelledError, JobError, MineGISError, StorageError
+from minegis.files import bucket
 from minegis.jobs.models import Job
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 RUN_TASK = "minegis.jobs.tasks.run"
+WORK = "work"  # the folder of the jobs' own folders
 KEPT_AFTER_FAILURE = timedelta(days=7)  # work that a retry could go on from
 LOST_MESSAGE_AFTER = timedelta(seconds=60)  # a queued row this old, with nothing waiting in its queue, is sent again
 
@@ -293,26 +295,57 @@ def workdir(job_id: UUID) -> Path:
 
     A kind that ``keeps_work`` keeps it when it fails, so that a retry goes on from there, for ``KEPT_AFTER_FAILURE``.
     """
-    return Path(settings.STORAGE_ROOT) / "work" / str(job_id)
+    return Path(settings.STORAGE_ROOT) / WORK / str(job_id)
 
 
 def job_tidy() -> int:
-    """Remove work folders that wait for no retry any more: of jobs that ended long ago, or that are no longer known.
+    """Remove what no retry waits for any more, of jobs that ended or are not known, on this machine and in the bucket.
 
     Returns:
         How many.
     """
-    root, removed = Path(settings.STORAGE_ROOT) / "work", 0
+    removed, shared = folders_tidy(), bucket()
+    if shared is not None:
+        for name in shared.folders(WORK):
+            if not _is_needed(name):
+                shared.remove(f"{WORK}/{name}/{one}" for one in shared.names(f"{WORK}/{name}"))
+                removed += 1
+    return removed
+
+
+def folders_tidy() -> int:
+    """The same for the work folders of this machine alone.
+
+    Returns:
+        How many.
+    """
+    root, removed = Path(settings.STORAGE_ROOT) / WORK, 0
     for folder in root.iterdir() if root.is_dir() else ():
-        try:
-            job = Job.objects.filter(pk=UUID(folder.name))
-        except ValueError:
-            continue  # not a job's
-        needed = Q(state__in=Job.ACTIVE) | Q(finished_at__gt=Now() - KEPT_AFTER_FAILURE)
-        if not job.filter(needed).exists():
+        if not _is_needed(folder.name):
             shutil.rmtree(folder, ignore_errors=True)
             removed += 1
     return removed
+
+
+def _is_needed(name: str) -> bool:
+    """Whether a job is under way or may be retried from what it left; what is not a job's is left alone."""
+    try:
+        job = Job.objects.filter(pk=UUID(name))
+    except ValueError:
+        return True
+    failed_lately = Q(state=Job.State.FAILED, finished_at__gt=Now() - KEPT_AFTER_FAILURE)
+    return job.filter(Q(state__in=Job.ACTIVE) | failed_lately).exists()
+
+
+def _forget_work(job: Job) -> None:
+    """Remove what a job kept between its attempts; what cannot be removed now is tidied up later."""
+    _remove(workdir(job.pk))
+    try:
+        shared = bucket() if settings.JOB_KINDS.get(job.kind, {}).get("shares_work") else None
+        if shared is not None:
+            shared.remove(f"{WORK}/{job.pk}/{name}" for name in shared.names(f"{WORK}/{job.pk}"))
+    except StorageError as error:
+        log.warning("job %s: its work stays in the bucket for now: %s", job.pk, error)
 
 
 def call_for_help(queue: str, task: str, *args: Any) -> bool:
@@ -364,7 +397,7 @@ def _end(job: Job, state: Job.State, code: str = "", values: dict[str, Any] | No
     if state != Job.State.SUCCEEDED:
         _call_hook(job, "on_end")
     if state != Job.State.FAILED or not settings.JOB_KINDS.get(job.kind, {}).get("keeps_work"):
-        transaction.on_commit(lambda: _remove(workdir(job.pk)))
+        transaction.on_commit(lambda: _forget_work(job))
 
 
 def _remove(folder: Path) -> None:

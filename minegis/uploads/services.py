@@ -25,7 +25,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from minegis.access.permissions import TABLE, Action, require
-from minegis.errors import MineGISError, UploadError
+from minegis.errors import MineGISError, StorageError, UploadError
 from minegis.registry.models import Region
 from minegis.uploads import storage
 from minegis.uploads.models import Upload
@@ -49,8 +49,23 @@ class Readable(Protocol):
 
 
 def upload_path(upload: Upload) -> Path:
-    """Where the bytes of an upload lie until their receiver has stored them."""
-    return storage.quarantine_path(upload.pk)
+    """Where the bytes of an upload lie until their receiver has stored them; on another machine a verified copy.
+
+    Raises:
+        StorageError: E-STO-*, they lie in a bucket and cannot be had.
+    """
+    return storage.shared_path(upload.pk, upload.sha256)
+
+
+def upload_forget(upload: Upload) -> None:
+    """Remove the bytes of an upload: its receiver has stored them, or does not want them.
+
+    What cannot be removed at this moment stays behind, and is said; it is in nobody's way.
+    """
+    try:
+        storage.forget(upload.pk)
+    except StorageError as error:
+        log.warning("upload %s: its bytes stay behind: %s", upload.pk, error)
 
 
 def upload_create(*, user: User, length: int, metadata: dict[str, str]) -> Upload:
@@ -287,6 +302,7 @@ def _sync(upload: Upload, file: BinaryIO, position: int) -> None:
 
 
 def _finish(upload: Upload, file: BinaryIO) -> None:
+    shared = False
     file.seek(0)
     upload.sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # a raw file will do
     try:
@@ -294,15 +310,22 @@ def _finish(upload: Upload, file: BinaryIO) -> None:
             raise UploadError("E-UPL-01")
         upload.state = Upload.State.COMPLETE
         upload.save(update_fields=["sha256", "state"])
+        shared = storage.share(upload.pk, upload.sha256)
         with transaction.atomic():
             result = import_string(upload_kind(upload.metadata)["completed"])(upload=upload)
             upload.state, upload.result_id = Upload.State.CONSUMED, str(result.pk)
             upload.save(update_fields=["state", "result_id"])
+        if shared:  # the receiver's worker may be anywhere
+            storage.remove(upload.pk)
+    except StorageError:
+        raise  # the bytes are here: the next request for the upload, or the housekeeping, hands them over
     except MineGISError as error:
         upload.state, upload.error_code = Upload.State.FAILED, error.code
         upload.error_values = {name: str(value) for name, value in error.values.items()}
         upload.save(update_fields=["sha256", "state", "error_code", "error_values"])
         storage.remove(upload.pk)
+        if shared:
+            upload_forget(upload)
         raise
 
 

@@ -19,6 +19,7 @@ from uuid import UUID
 from django.conf import settings
 
 from minegis.errors import UploadError
+from minegis.files import bucket, cache
 
 RESERVE_BYTES = 512 * 2**20  # left free for the database and the logs
 
@@ -42,6 +43,48 @@ def create(upload_id: UUID) -> None:
 def remove(upload_id: UUID) -> None:
     """Delete the file if it is there."""
     quarantine_path(upload_id).unlink(missing_ok=True)
+
+
+def share(upload_id: UUID, sha256: str) -> bool:
+    """Let other machines have a finished file; whether it had to be put anywhere for that.
+
+    Raises:
+        StorageError: E-STO-*.
+    """
+    shared = bucket()
+    if shared is not None:
+        shared.put(_shared_name(upload_id), quarantine_path(upload_id), sha256)
+    return shared is not None
+
+
+def shared_path(upload_id: UUID, sha256: str) -> Path:
+    """A local path of a finished file, perhaps of another machine; it leads nowhere where the file is gone.
+
+    Raises:
+        StorageError: E-STO-*.
+    """
+    path, shared = quarantine_path(upload_id), bucket()
+    if shared is None or not sha256 or path.exists():
+        return path
+    from minegis.objects.store import copy_of
+
+    return copy_of(shared, _shared_name(upload_id), sha256, cache())
+
+
+def forget(upload_id: UUID) -> None:
+    """Delete a file that was taken over, here and where other machines see it.
+
+    Raises:
+        StorageError: E-STO-*.
+    """
+    remove(upload_id)
+    shared = bucket()
+    if shared is not None:
+        shared.remove([_shared_name(upload_id)])
+
+
+def _shared_name(upload_id: UUID) -> str:
+    return f"quarantine/{upload_id.hex}"
 
 
 def require_space(need: int) -> None:
