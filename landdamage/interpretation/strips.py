@@ -182,9 +182,6 @@ class StripStore:
         with os.scandir(self.folder) as entries:
             return [entry.name for entry in entries]
 
-    def _is_there(self, path: Path) -> bool:
-        return path.is_file() if self._shelf is None else path.name in self._shelf.names()
-
     def _at_hand(self, path: Path) -> Path:
         """The file in the folder, brought there if need be.
 
@@ -209,18 +206,18 @@ class StripStore:
             layers: (3, rows, panel width).
             carry: what the next strip still adds to; kept until that one is finished.
         """
-        written = [(self._strip(panel, strip), layers)]
-        if strip + 1 < len(self.plan.rows) and not self._is_there(self._strip(panel, strip + 1)):
-            written.insert(0, (self._carry(panel, strip), carry))
-        for path, array in written:
-            _write_whole(path, array)
-        for path, _ in written if self._shelf is not None else ():
-            self._shelf.put(path)
-        if strip:
-            former = self._carry(panel, strip - 1)
-            if self._shelf is not None:
-                self._shelf.remove([former.name])
-            former.unlink(missing_ok=True)
+        below, last = self._strip(panel, strip + 1), strip + 1 == len(self.plan.rows)
+        if not last and (self._shelf is not None or not below.is_file()):
+            _write_whole(self._carry(panel, strip), carry)
+        _write_whole(self._strip(panel, strip), layers)
+        former = [self._carry(panel, strip - 1)] if strip else []
+        if self._shelf is not None:  # asked for nothing before the work is safe on this disk
+            if not last and below.name not in self._shelf.names():
+                self._shelf.put(self._carry(panel, strip))
+            self._shelf.put(self._strip(panel, strip))
+            self._shelf.remove(path.name for path in former)
+        for path in former:
+            path.unlink(missing_ok=True)
 
     def carry(self, panel: Panel, strip: int) -> NDArray[np.float32] | None:
         """The sums saved with a finished strip; None where they are not, or no longer, there."""

@@ -193,12 +193,12 @@ class Bucket:
         """Remove objects; those that are not there are no error."""
         keys = [{"Key": self._key(name)} for name in names]
         for first in range(0, len(keys), MOST_REMOVED_AT_ONCE):
-            some = {"Objects": keys[first : first + MOST_REMOVED_AT_ONCE], "Quiet": True}
-            said = self._ask(
-                "-", lambda client, some=some: client.delete_objects(Bucket=self.place.bucket, Delete=some)
-            )
-            if said.get("Errors"):
-                raise StorageError("E-STO-06", value=said["Errors"][0].get("Code", "?"))
+            self._remove({"Objects": keys[first : first + MOST_REMOVED_AT_ONCE], "Quiet": True})
+
+    def _remove(self, some: dict[str, Any]) -> None:
+        said = self._ask("-", lambda client: client.delete_objects(Bucket=self.place.bucket, Delete=some))
+        if said.get("Errors"):
+            raise StorageError("E-STO-06", value=said["Errors"][0].get("Code", "?"))
 
     def check(self) -> None:
         """List, write, read and remove, as the platform will.
