@@ -57,3 +57,14 @@ def test_compiled_passes_can_be_kept_on_a_read_only_root() -> None:
     for name in ("web", "worker-cpu", "worker-gpu", "worker-live"):
         assert SERVICES[name]["read_only"]
         assert any(Path(folder[1]).is_relative_to(mount) for mount in SERVICES[name]["tmpfs"])
+
+
+def test_the_bucket_is_known_to_every_process_of_ours() -> None:
+    """One that keeps its files elsewhere than the others would lose them."""
+    from django.conf import settings
+
+    shared = yaml.safe_load((ROOT / "docker" / "compose.s3.yaml").read_text())["services"]
+    assert set(shared) == {name for name, service in SERVICES.items() if service["image"] == "minegis"}
+    for service in shared.values():
+        assert all(hasattr(settings, name) for name in service["environment"])
+        assert set(service["networks"]) == {"inside", "outside"}
