@@ -95,3 +95,30 @@ def job_shelf(job_id: UUID, name: str) -> BucketShelf | None:
     from minegis.objects.shelf import BucketShelf
 
     return BucketShelf(shared, f"work/{job_id}/{name}")
+
+
+def folder_path(name: str) -> Path:
+    """A folder that is made once, such as a sample set; one that another machine made is brought here first.
+
+    Raises:
+        StorageError: E-STO-*.
+    """
+    path, shared = Path(settings.STORAGE_ROOT) / name, bucket()
+    if shared is not None:
+        from minegis.objects.folders import fetch_folder
+
+        fetch_folder(shared, name, path)
+    return path
+
+
+def folder_share(folder: Path, name: str) -> None:
+    """Let other machines have a finished folder; nothing where there is one machine, or a common folder.
+
+    Raises:
+        StorageError: E-STO-*.
+    """
+    shared = bucket()
+    if shared is not None and folder.is_dir():
+        from minegis.objects.folders import put_folder
+
+        put_folder(shared, name, folder)

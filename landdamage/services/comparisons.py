@@ -17,6 +17,7 @@ from landdamage.services.trained_models import model_card
 from minegis.access.models import User
 from minegis.access.permissions import Action, require
 from minegis.errors import MineGISError, ModelError
+from minegis.files import folder_path, folder_share
 from minegis.jobs.models import Job
 from minegis.jobs.runner import JobContext
 from minegis.jobs.services import job_submit
@@ -69,7 +70,11 @@ def comparison_request(*, model: TrainedModel, sample_set: SampleSet, user: User
 
 def panels_folder(sample_set_sha256: str, weights_sha256: str = "") -> Path:
     """Where the pictures of a set's test tiles lie: those of a model, or image and label."""
-    return Path(settings.STORAGE_ROOT) / "panels" / sample_set_sha256 / (weights_sha256 or "truth")
+    return folder_path(_name(sample_set_sha256, weights_sha256))
+
+
+def _name(sample_set_sha256: str, weights_sha256: str = "") -> str:
+    return f"panels/{sample_set_sha256}/{weights_sha256 or 'truth'}"
 
 
 def comparison_run(context: JobContext) -> None:
@@ -105,7 +110,7 @@ def _score(context: JobContext, model: TrainedModel, sample_set: SampleSet, part
         return known
     start, share = part
     folder = sample_set_folder(sample_set.sha256)
-    pictures = panels_folder(sample_set.sha256, model.weights_sha256)
+    pictures = Path(settings.STORAGE_ROOT) / _name(sample_set.sha256, model.weights_sha256)
     shutil.rmtree(pictures, ignore_errors=True)  # of an attempt that never ended
     found = compare.score(
         model_card(model),
@@ -114,7 +119,10 @@ def _score(context: JobContext, model: TrainedModel, sample_set: SampleSet, part
         progress=lambda done: context.progress("judge", start + done * share * 0.95),
         should_stop=context.should_stop,
     )
-    compare.draw_truth(folder, found.panels, panels_folder(sample_set.sha256))
+    truth = Path(settings.STORAGE_ROOT) / _name(sample_set.sha256)
+    compare.draw_truth(folder, found.panels, truth)
+    folder_share(pictures, _name(sample_set.sha256, model.weights_sha256))
+    folder_share(truth, _name(sample_set.sha256))
     score, _ = ModelScore.objects.get_or_create(
         model=model,
         sample_set_sha256=sample_set.sha256,

@@ -32,6 +32,7 @@ from landdamage.services.observation import observation_of
 from minegis.access.models import User
 from minegis.access.permissions import Action, require
 from minegis.errors import MineGISError, SampleSetError
+from minegis.files import folder_path, folder_share
 from minegis.jobs.models import Job
 from minegis.jobs.runner import JobContext
 from minegis.jobs.services import job_submit
@@ -286,11 +287,12 @@ def sample_set_build(context: JobContext) -> None:
             progress=context.progress,
         )
     context.progress("keep", 0.98)
+    folder_share(done, _name(made.sha256))
     size = sum(path.stat().st_size for path in done.rglob("*") if path.is_file())
     counts = {name: len(made.of(name)) for name in made.params.sets}
     report = {**made.report, "preview": _preview(made), "tiles": counts}
     with context.publish():
-        _keep(done, sample_set_folder(made.sha256))
+        _keep(done, Path(settings.STORAGE_ROOT) / _name(made.sha256))
         SampleSet.objects.filter(pk=row.pk).update(
             state=SampleSet.State.READY,
             sha256=made.sha256,
@@ -335,7 +337,11 @@ def _preview(made: sampleset.SampleSet) -> list[str]:
 
 def sample_set_folder(sha256: str) -> Path:
     """Where the tiles of a ready set lie; the trainer's ``load_scenes`` reads them from here."""
-    return Path(settings.STORAGE_ROOT) / "samples" / sha256
+    return folder_path(_name(sha256))
+
+
+def _name(sha256: str) -> str:
+    return f"samples/{sha256}"
 
 
 def sample_set_job_retried(job: Job) -> None:

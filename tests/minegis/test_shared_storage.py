@@ -125,3 +125,17 @@ def test_a_model_registered_on_one_machine_is_at_hand_on_another(
     card = model_card(row)
     assert card.path.is_relative_to(settings.STORAGE_ROOT)
     assert card.path.with_suffix(".safetensors").read_bytes() == weights.read_bytes()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_a_sample_set_built_on_one_machine_is_read_on_another(
+    s3_storage: Any, small_set: Any, settings: Any, tmp_path: Path
+) -> None:
+    from landdamage.learning.samples.sampleset import SampleSet
+    from landdamage.services.sample_sets import sample_set_folder
+
+    settings.STORAGE_ROOT = tmp_path / "other"
+    folder = sample_set_folder(small_set.sha256)
+    assert folder.is_relative_to(settings.STORAGE_ROOT)
+    SampleSet.open(folder).verify()
