@@ -16,7 +16,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -85,13 +85,13 @@ class FileCache:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         name = self.folder / f"part-{uuid4().hex}"
-        with name.open("x+b") as part:
-            try:
-                fcntl.flock(part, fcntl.LOCK_EX)  # alive; a file without it was left by a killed process
-                self.reserve(name, size)
-                yield part
-            finally:
-                name.unlink(missing_ok=True)
+        with ExitStack() as stack:
+            with self._room():  # within which a part without a lock is one that a killed process has left
+                part = stack.enter_context(name.open("x+b"))
+                stack.callback(name.unlink, missing_ok=True)
+                fcntl.flock(part, fcntl.LOCK_EX)
+                self._make_room(name, size)
+            yield part
 
     def adopt(self, sha256: str, part: BinaryIO) -> Path:
         """Name a part by the content that was written into it; a sound copy that is there already stays."""
@@ -156,18 +156,27 @@ class FileCache:
         Raises:
             StorageError: E-STO-08, there is none.
         """
+        with self._room():
+            self._make_room(part, need)
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """One at a time: two must not count on the same room."""
         with (self.folder / ".room").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # two at once must not count on the same room
-            copies, taken = self._look(part)
-            limit = min(self.most_bytes, taken + max(0, shutil.disk_usage(self.folder).free - RESERVE_BYTES))
-            for copy in sorted(copies, key=lambda copy: copy.used):
-                if taken + need <= limit:
-                    break
-                if time.time() - copy.used >= self.grace_s and self._drop(copy.path):
-                    taken -= copy.bytes
-            if taken + need > limit:
-                raise StorageError("E-STO-08", need=_gib(need), limit=_gib(limit))
-            os.truncate(part, need)  # counted from now on
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _make_room(self, part: Path, need: int) -> None:
+        copies, taken = self._look(part)
+        limit = min(self.most_bytes, taken + max(0, shutil.disk_usage(self.folder).free - RESERVE_BYTES))
+        for copy in sorted(copies, key=lambda copy: copy.used):
+            if taken + need <= limit:
+                break
+            if time.time() - copy.used >= self.grace_s and self._drop(copy.path):
+                taken -= copy.bytes
+        if taken + need > limit:
+            raise StorageError("E-STO-08", need=_gib(need), limit=_gib(limit))
+        os.truncate(part, need)  # counted from now on
 
     def _look(self, but: Path) -> tuple[list[_Copy], int]:
         """All copies, and the bytes taken by them and by what is being loaded."""
