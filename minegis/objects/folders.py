@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from minegis.errors import StorageError
 from minegis.objects.bucket import Bucket
@@ -44,7 +45,7 @@ def fetch_folder(bucket: Bucket, name: str, target: Path) -> bool:
         tempfile.TemporaryDirectory(dir=target.parent, prefix=".unpack-") as made,
     ):
         try:
-            bucket.get(f"{name}.zip", packed.file)
+            bucket.get(f"{name}.zip", cast(BinaryIO, packed))
         except FileNotFoundError:
             return False
         packed.seek(0)
