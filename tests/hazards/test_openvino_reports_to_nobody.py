@@ -12,8 +12,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # Every socket, name and process of the interpreter passes this hook (PEP 578), whatever library opens it.
+# urllib3, which comes with boto3 and rasterio takes along, asks at its import whether there is IPv6: a socket of this
+# machine's own that is closed at once. That question is asked before the watch begins.
 WATCH = """
 import sys
+import urllib3.util.connection
 SEEN = []
 def hook(event, arguments):
     if event.startswith("socket.") or event in ("subprocess.Popen", "os.fork", "os.posix_spawn", "urllib.Request"):
